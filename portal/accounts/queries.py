@@ -1,0 +1,30 @@
+"""Reads of people's tokens."""
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from portal.accounts.actors import account_of
+from portal.accounts.models import ApiToken
+from portal.accounts.scopes import is_within
+from portal.core import ids
+from portal.core.actors import Actor
+from portal.core.errors import not_found
+
+
+def living_tokens(actor: Actor) -> QuerySet[ApiToken]:
+    """Return the actor's own tokens that work. A scoped token sees none that is stronger than itself."""
+    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    found = ApiToken.objects.filter(alive, user_id=account_of(actor), revoked_at=None)
+    if actor.scopes is None:
+        return found
+    weaker = [pk for pk, scopes in found.values_list("pk", "scopes") if is_within(scopes, actor.scopes)]
+    return found.filter(pk__in=weaker)
+
+
+def access_token(actor: Actor, public_id: str) -> ApiToken:
+    """Return one of the actor's own tokens. Raises Problem ``not_found``."""
+    key = ids.decode("tok", public_id)
+    token = living_tokens(actor).filter(pk=key).first() if key else None
+    if token is None:
+        raise not_found()
+    return token

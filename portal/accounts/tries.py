@@ -1,0 +1,39 @@
+"""Counts tries at signing in, by address and by mail address, and says when there were too many."""
+
+from http import HTTPStatus
+
+from django.core.cache import cache
+from django.utils.translation import gettext as _
+
+from portal.accounts.models import digest
+from portal.core.errors import Problem
+
+WINDOW = 15 * 60  # seconds
+PER_ADDRESS = 30
+PER_EMAIL = 10
+
+
+def count_try(*, address: str, email: str) -> None:
+    """Count a try at a password. Raises Problem ``rate_limited`` where there were too many in fifteen minutes."""
+    by_address, by_email = _count(f"address:{address}"), _count(f"email:{email.strip().lower()}")
+    if by_address > PER_ADDRESS or by_email > PER_EMAIL:
+        detail = _("Too many tries. Wait fifteen minutes, then try again.")
+        raise Problem("rate_limited", HTTPStatus.TOO_MANY_REQUESTS, detail, retryable=True)
+
+
+def forget_tries(*, email: str) -> None:
+    """Begin anew for a person who got in."""
+    cache.delete(_key(f"email:{email.strip().lower()}"))
+
+
+def _count(what: str) -> int:
+    key = _key(what)
+    cache.add(key, 0, WINDOW)
+    try:
+        return cache.incr(key)
+    except ValueError:  # it ran out in between
+        return 1
+
+
+def _key(what: str) -> str:
+    return f"sign-in-tries:{digest(what)}"

@@ -1,0 +1,39 @@
+"""Writes audit rows. Callers do it inside the transaction of the act itself."""
+
+import uuid
+from typing import Any
+
+from portal.audit.models import AuditEvent
+from portal.core.actors import Actor
+
+
+def record(
+    *,
+    actor: Actor,
+    action: str,
+    target_kind: str,
+    target_id: uuid.UUID | None = None,
+    target_name: str = "",
+    organization_id: uuid.UUID | None = None,
+    project_id: uuid.UUID | None = None,
+    changes: dict[str, Any] | None = None,
+    reason: str = "",
+    outcome: str = "done",
+) -> AuditEvent:
+    """Write one row. ``changes`` holds field names with old and new values, never a secret."""
+    return AuditEvent.objects.create(
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        token_id=actor.token_id,
+        action=action,
+        target_kind=target_kind,
+        target_id=target_id,
+        target_name=target_name[:128],
+        organization_id=organization_id,
+        project_id=project_id,
+        changes=changes or {},
+        reason=reason[:500],
+        outcome=outcome,
+        address=actor.address,
+        request_id=actor.request_id[:64],
+    )

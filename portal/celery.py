@@ -1,0 +1,15 @@
+"""The Celery application and its beat table. Every task takes ids only; the truth is in the database."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+app = Celery("archipel")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "sweep-due-services": {"task": "portal.resources.tasks.sweep_due", "schedule": 5.0},
+    "heartbeat": {"task": "portal.instance.tasks.heartbeat", "schedule": 5.0},
+}

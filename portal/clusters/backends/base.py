@@ -1,0 +1,83 @@
+"""What every backend can do, whatever kind of cluster it drives. The engine and ``reads`` are the only callers."""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from portal.core.drivers import GeneratedSecret
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that an engine wrote; ``text`` is stripped of ANSI and capped, not yet escaped."""
+
+    at: datetime.datetime | None
+    source: str  # "engine", or the key of a run
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric over time: (unix seconds, value) pairs, oldest first."""
+
+    name: str
+    unit: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the engine asks of a backend for one service. ``fence`` rises with every claim: an older one is refused."""
+
+    handle: str
+    fence: int
+    generation: int
+    rendered: Any  # a Unit (local), a list of manifests (kubernetes)
+
+
+class Backend(Protocol):
+    """Drives one cluster. Methods return at once: they record a wish or read what was last seen.
+
+    All raise ``TemporaryError`` where the cluster does not answer and ``PermanentError`` where it refuses.
+    """
+
+    def ensure_secrets(self, handle: str, secrets: Iterable[GeneratedSecret]) -> None:
+        """Make what is missing or has a risen rotation; leave the rest untouched."""
+        ...
+
+    def apply(self, wanted: Wanted) -> None:
+        """Record the wish. Applying the same one twice changes nothing; one with an older fence is ignored."""
+        ...
+
+    def read(self, handle: str) -> Any:
+        """Return the state as last seen (``UnitState``; the list of objects)."""
+        ...
+
+    def delete(self, handle: str, *, fence: int) -> None:
+        """Ask for everything of this service to be taken away, data and artifacts included."""
+        ...
+
+    def leftovers(self, handle: str) -> list[str]:
+        """Name what is still there of a deleted service (process, directory, port, secret); empty when it is gone."""
+        ...
+
+    def reveal(self, handle: str, names: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+        """Return the values of generated secrets by name and key. Only ``clusters/reads.py`` calls this."""
+        ...
+
+    def logs(self, handle: str, *, since: datetime.datetime | None, until: datetime.datetime | None, limit: int) -> list[LogLine]:
+        """Return the newest lines, oldest first."""
+        ...
+
+    def metrics(self, handle: str, *, since: datetime.datetime, until: datetime.datetime) -> list[Series]:
+        """Return what is known of the service's load."""
+        ...
+
+    def artifact(self, handle: str, name: str) -> Any:
+        """Return a readable binary file of one of the service's artifacts (a backup), for a download."""
+        ...
+
+    def ca_pem(self) -> str:
+        """Return the certificate of the authority that signs this cluster's endpoints."""
+        ...

@@ -1,0 +1,157 @@
+"""Where an instance's things lie, and the wish that says what it should be.
+
+``DIR/services/<handle>/``: ``unit.json`` (the wish), ``secrets.json``, ``state.json`` (what the supervisor saw),
+``prepared`` (the data directory is complete: never emptied again), ``log/``, ``root/`` and ``artifacts/`` (seen by the
+engine), all private to the portal's account. ``{{run}}`` is a short path, for sockets.
+"""
+
+import secrets as randomness
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from portal.bootstrap import paths
+from portal.clusters.backends.local import files
+from portal.core.drivers import GeneratedSecret
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an instance should be. ``want`` is running, stopped or absent; a lower ``fence`` than stored is ignored."""
+
+    handle: str
+    fence: int
+    generation: int
+    want: str
+    unit: Mapping[str, Any] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()  # further names for the certificate
+
+
+class Home:
+    """The directory of one instance."""
+
+    def __init__(self, data: Path, handle: str) -> None:
+        self.handle = handle
+        self.data = data
+        self.path = data / "services" / handle
+        self.root = self.path / "root"
+        self.artifacts = self.path / "artifacts"
+        self.log = self.path / "log"
+        self.run = paths.run_directory(data) / handle
+        self.prepared = self.path / "prepared"
+        self.secrets_file = self.path / "secrets.json"
+        self.state_file = self.path / "state.json"
+        self.sample_file = self.path / "sample.json"
+        self._wish_file = self.path / "unit.json"
+        self._tombstone = tombstones(data) / handle
+
+    def make(self) -> None:
+        """Make all directories that are missing."""
+        for directory in (self.path, self.root, self.artifacts, self.log, self.run):
+            files.private_directory(directory)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def buried(self) -> bool:
+        """Say whether this handle was taken away for good: handles are never used again."""
+        return self._tombstone.exists()
+
+    def bury(self) -> None:
+        """Remember that this handle is gone, so that a late wish can't bring it back, and forget the wish itself."""
+        files.private_directory(self._tombstone.parent)
+        self._tombstone.touch()
+        files.remove_tree(self.run)
+        trash = self.path.with_name(f".gone-{self.handle}")
+        if self.path.exists():
+            self.path.rename(trash)
+        files.remove_tree(trash)
+
+    # ---- the wish ----------------------------------------------------------------------------------------------------
+
+    def wish(self) -> Wish | None:
+        """Return the stored wish; None where there is none."""
+        stored = files.read_json(self._wish_file)
+        return None if stored is None else Wish(**{**stored, "hosts": tuple(stored.get("hosts", ()))})
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Return what changes whenever the wish or the secrets do; None without a wish."""
+        times = [_changed_at(self._wish_file), _changed_at(self.secrets_file)]
+        return (times[0], times[1]) if times[0] else None
+
+    def record(self, wish: Wish) -> bool:
+        """Store a wish unless a newer one is there or the service is gone. Return whether it was taken."""
+        if self.buried():
+            return False
+        files.private_directory(self.path)
+        with files.locked(self.path / ".lock"):
+            stored = self.wish()
+            if stored and (stored.fence > wish.fence or stored.want == "absent"):
+                return False
+            if stored != wish:
+                files.write_json(self._wish_file, asdict(wish))
+        return True
+
+    # ---- secrets -----------------------------------------------------------------------------------------------------
+
+    def secrets(self) -> dict[str, dict[str, str]]:
+        """Return the values of all generated secrets by name and key."""
+        stored = files.read_json(self.secrets_file) or {}
+        return {name: entry["values"] for name, entry in stored.items()}
+
+    def ensure_secrets(self, wanted: Iterable[GeneratedSecret]) -> bool:
+        """Make what is missing or has a risen rotation, leave the rest. Return whether anything was made."""
+        files.private_directory(self.path)
+        with files.locked(self.path / ".lock"):
+            stored = files.read_json(self.secrets_file) or {}
+            made = [secret for secret in wanted if _outdated(stored.get(secret.name), secret)]
+            for secret in made:
+                stored[secret.name] = _generate(secret, stored.get(secret.name))
+            if made:
+                files.write_json(self.secrets_file, stored)
+        return bool(made)
+
+
+def tombstones(data: Path) -> Path:
+    return data / "services" / ".tombstones"
+
+
+def handles(data: Path) -> list[str]:
+    """Return the handles of all instances that have a directory."""
+    services = data / "services"
+    return sorted(path.name for path in services.iterdir() if not path.name.startswith(".")) if services.is_dir() else []
+
+
+def sweep_trash(data: Path) -> None:
+    """Finish the removals that a crash cut off."""
+    services = data / "services"
+    for left in services.glob(".gone-*") if services.is_dir() else ():
+        files.remove_tree(left)
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _outdated(stored: dict[str, Any] | None, secret: GeneratedSecret) -> bool:
+    if stored is None or stored["rotation"] < secret.rotation:
+        return True
+    return not set(secret.keys) <= set(stored["values"])
+
+
+def _generate(secret: GeneratedSecret, stored: dict[str, Any] | None) -> dict[str, Any]:
+    kept = stored["values"] if stored and stored["rotation"] >= secret.rotation else {}
+    values = {key: kept.get(key) or _random(secret.length) for key in secret.keys}
+    return {"rotation": secret.rotation, "values": values}
+
+
+def _random(length: int) -> str:
+    return "".join(randomness.choice(_ALPHABET) for _ in range(length))

@@ -1,0 +1,58 @@
+"""Log files of an instance: the engine writes to its own directly, so a crash of ours loses it neither pipe nor line.
+
+Rotation copies and truncates, which works because the file is open for appending; what is written while copying is
+copied too. ``runs.log`` holds the output of commands, one JSON object a line.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from portal.clusters.backends.local.supervisor.record import now
+
+LARGEST = 10_000_000
+KEPT = 3
+
+
+def rotate(path: Path, largest: int = LARGEST, kept: int = KEPT) -> bool:
+    """Rotate a file that has grown beyond ``largest`` bytes, keeping ``kept`` old ones. Return whether it did."""
+    try:
+        if path.stat().st_size <= largest:
+            return False
+    except OSError:
+        return False
+    for number in range(kept - 1, 0, -1):
+        older = Path(f"{path}.{number}")
+        if older.exists():
+            older.replace(f"{path}.{number + 1}")
+    with path.open("rb") as source, Path(f"{path}.1").open("wb") as target:
+        os.fchmod(target.fileno(), 0o600)
+        shutil.copyfileobj(source, target, 1 << 20)
+        while rest := source.read():
+            target.write(rest)
+        os.truncate(path, 0)
+    return True
+
+
+def write_run(directory: Path, source: str, text: str) -> None:
+    """Note what a command said."""
+    if not text.strip():
+        return
+    moment = now().isoformat(timespec="milliseconds")
+    lines = (json.dumps({"at": moment, "source": source, "text": line}) for line in text.splitlines()[:500])
+    path = directory / "runs.log"
+    rotate(path)
+    with path.open("a") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def last_line(directory: Path) -> str:
+    """Return the last line that the engine wrote, which often names the cause of its end."""
+    try:
+        with (directory / "engine.log").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:300] if lines else ""

@@ -1,0 +1,97 @@
+"""What the supervisor remembers of an instance over its own crash, and what of it others may see."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+from portal.clusters.backends.local import codec, files
+from portal.clusters.backends.local.layout import Home
+from portal.clusters.backends.local.supervisor.engine import Identity
+from portal.core.drivers import Phase, RunResult, UnitState, UnitStep
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+class Record:
+    """The stored state of one instance. ``update`` saves at once and says whether the engine room must hear of it."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        stored = files.read_json(home.state_file) or {}
+        self.seen = _seen(stored.get("seen"))
+        self.identity = Identity.from_json(stored.get("identity"))
+        self.once: set[str] = set(stored.get("once", ()))
+        self._settle_cut_off_runs()
+
+    def update(self, **changes: Any) -> bool:
+        """Change what is seen. Return whether it is news: phase, readiness, reason, generation or a run's result."""
+        before, self.seen = self.seen, dataclasses.replace(self.seen, **changes)
+        if before != self.seen:
+            self.save()
+        return _news(before) != _news(self.seen)
+
+    def remember(self, identity: Identity | None) -> None:
+        self.identity = identity
+        self.save()
+
+    def save(self) -> None:
+        stored = {
+            "seen": codec.state_to_json(self.seen),
+            "identity": self.identity.as_json() if self.identity else None,
+            "once": sorted(self.once),
+        }
+        if self._home.exists():
+            files.write_json(self._home.state_file, stored)
+
+    # ---- steps -------------------------------------------------------------------------------------------------------
+
+    def begin_step(self, name: str, message: str) -> bool:
+        """Begin a step of the way to running, which finishes the one before it. A new way begins a new list."""
+        steps = self._finished()
+        if steps and self.seen.steps[-1].finished_at:
+            steps = []
+        names = [step.name for step in steps]
+        if name in names:  # the way is walked again from here
+            steps = steps[: names.index(name)]
+        return self.update(steps=(*steps, UnitStep(name, message, now())))
+
+    def finish_steps(self) -> bool:
+        return self.update(steps=tuple(self._finished()))
+
+    def _finished(self) -> list[UnitStep]:
+        return [step if step.finished_at else dataclasses.replace(step, finished_at=now()) for step in self.seen.steps]
+
+    # ---- runs --------------------------------------------------------------------------------------------------------
+
+    def set_run(self, key: str, result: RunResult) -> bool:
+        return self.update(runs={**self.seen.runs, key: result})
+
+    def keep_runs(self, rendered: set[str]) -> bool:
+        """Forget the results of runs that are no longer asked for, except of those that may never run twice."""
+        kept = {key: result for key, result in self.seen.runs.items() if key in rendered or key in self.once}
+        return self.update(runs=kept) if len(kept) != len(self.seen.runs) else False
+
+    def _settle_cut_off_runs(self) -> None:
+        """Runs die with the supervisor: one that was under way has failed."""
+        cut = {key: result for key, result in self.seen.runs.items() if result.state == "running"}
+        if cut:
+            failed = {
+                key: dataclasses.replace(result, state="failed", output="It was cut off by a restart.", finished_at=now())
+                for key, result in cut.items()
+            }
+            self.update(runs={**self.seen.runs, **failed})
+
+
+def _seen(stored: dict[str, Any] | None) -> UnitState:
+    try:
+        return codec.state_from_json(stored) if stored else UnitState(Phase.QUEUED)
+    except ValueError:
+        return UnitState(Phase.QUEUED)
+
+
+def _news(state: UnitState) -> tuple[object, ...]:
+    runs = tuple((key, result.state, result.finished_at) for key, result in state.runs.items())
+    steps = tuple((step.name, step.message) for step in state.steps)
+    return state.phase, state.ready, state.reason, state.generation, runs, steps, state.certificate_expires_at

@@ -1,0 +1,53 @@
+"""Measuring all instances every 15 seconds, off the loop, and asking engines for their own numbers."""
+
+import asyncio
+import json
+import logging
+
+from portal.clusters.backends.local import files
+from portal.clusters.backends.local.supervisor import commands, logs, samples
+from portal.clusters.backends.local.supervisor.host import Host
+from portal.clusters.backends.local.supervisor.instance import Instance
+
+log = logging.getLogger(__name__)
+
+
+async def sample_forever(host: Host, instances: dict[str, Instance]) -> None:
+    """Sample until cancelled; the first samples come soon, so that a new service shows numbers."""
+    await asyncio.sleep(2)
+    while True:
+        try:
+            await sample(dict(instances))
+        except Exception:
+            log.exception("sampling failed")
+        await asyncio.sleep(samples.EVERY)
+
+
+async def sample(instances: dict[str, Instance]) -> None:
+    """Take one sample of each instance and note it for readers."""
+    roots = {handle: root for handle, instance in instances.items() if (root := instance.roots())}
+    homes = {handle: instance.home.path for handle, instance in instances.items()}
+    measured = await asyncio.to_thread(samples.measure, roots, homes)
+    told = await asyncio.gather(*(ask_engine(instance) for instance in instances.values()))
+    for (handle, instance), more in zip(instances.items(), told, strict=True):
+        values = measured[handle]
+        if "ticks" in values:
+            values["cpu"] = instance.ring.cores(roots[handle], int(values.pop("ticks")))
+        instance.ring.add({**values, **more})
+        if instance.home.exists():
+            files.write_json(instance.home.sample_file, dict(instance.ring.latest()), durable=False)
+            await asyncio.to_thread(logs.rotate, instance.home.log / "engine.log")
+
+
+async def ask_engine(instance: Instance) -> dict[str, float]:
+    """Run the unit's sampler; what is no number is left out."""
+    sampler = instance.unit.sampler if instance.unit else None
+    if sampler is None or instance.place is None or not instance.record.seen.ready:
+        return {}
+    try:
+        outcome = await commands.run(instance.place, sampler.argv, stdin=sampler.stdin, env=sampler.env, timeout=5)
+        values = json.loads(outcome.stdout) if outcome.succeeded else {}
+    except Exception as error:  # a sampler may print anything, and its failure is no failure of the service
+        log.debug("%s: no sample: %s", instance.home.handle, error)
+        return {}
+    return {str(name): float(value) for name, value in values.items() if isinstance(value, int | float)}

@@ -1,0 +1,142 @@
+"""The frame of the admin site: rows can be looked at, and changed only by actions that ask for a reason.
+
+Every other package's ``admin.py`` registers with ``ReadOnlyAdmin`` and makes its buttons with ``operator_action``.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from allauth.account.models import EmailAddress, EmailConfirmation
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.core.errors import Problem, not_found, permission_denied
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin  # has no type parameter at run time
+Act = Callable[[HttpRequest, Any, str], None]
+AdminAction = Callable[["ReadOnlyAdmin", HttpRequest, QuerySet[Any]], HttpResponse | None]
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """A list with search and filters and a detail page; nothing can be added, edited or deleted here.
+
+    ``operators_only`` hides it from support. What ``operator_action`` made stands on the detail page as buttons too.
+    """
+
+    operators_only = False
+    change_form_template = "admin/readonly_detail.html"
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return is_operator(request) or (not self.operators_only and bool(getattr(request.user, "is_support", False)))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return super().get_actions(request) if is_operator(request) else {}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        buttons = [(name, label) for name, (_call, name, label) in self.get_actions(request).items()]
+        context = {**(extra_context or {}), "buttons": buttons, "object_pk": object_id}
+        return super().change_view(request, object_id, form_url, context)
+
+
+def is_operator(request: HttpRequest) -> bool:
+    """Whether one of the provider's operators asks."""
+    return bool(request.user.is_active and getattr(request.user, "is_operator", False))
+
+
+def operator_action(label: str) -> Callable[[Act], AdminAction]:
+    """Make an admin action of ``act(request, obj, reason)``, which calls an action that writes the audit row.
+
+    Operators alone may start it; a page asks for the reason first, which the tenant gets to see. A Problem that ``act``
+    raises is shown as a message, and the other chosen rows go on.
+    """
+
+    def decorate(act: Act) -> AdminAction:
+        @functools.wraps(act)
+        def run(model_admin: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+            if not is_operator(request):
+                raise permission_denied("provider.operate", label)
+            reason = request.POST.get("reason", "").strip()
+            if not reason:
+                return _ask_for_reason(model_admin, request, rows, label, act.__name__)
+            for row in rows:
+                _act_on(model_admin, request, row, reason, act)
+            return None
+
+        run.short_description = label  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _ask_for_reason(
+    model_admin: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Any], label: str, name: str
+) -> HttpResponse:
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": label,
+        "opts": model_admin.opts,
+        "rows": rows,
+        "action_name": name,
+        "is_missing": "reason" in request.POST,
+    }
+    return render(request, "admin/reason.html", context, status=422 if context["is_missing"] else 200)
+
+
+def _act_on(model_admin: ReadOnlyAdmin, request: HttpRequest, row: Model, reason: str, act: Act) -> None:
+    try:
+        act(request, row, reason)
+    except Problem as problem:
+        model_admin.message_user(request, f"{row}: {problem.detail}", messages.ERROR)
+    else:
+        model_admin.message_user(request, _("Done: %(row)s") % {"row": row}, messages.SUCCESS)
+
+
+def sign_in_first(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Send the anonymous to the portal's one sign-in; somebody signed in who has no business here is refused."""
+    if admin.site.has_permission(request):
+        return redirect("admin:index")
+    if request.user.is_authenticated:
+        raise permission_denied("provider.operate", "the admin site")
+    query = urlencode({"next": request.GET.get("next", "/admin/")})
+    return HttpResponseRedirect(f"{resolve_url('sign_in')}?{query}")
+
+
+def nothing_here(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Stand in for the admin site's own pages that would go past actions and audit."""
+    raise not_found()
+
+
+admin.site.site_header = gettext_lazy("Archipel operations")
+admin.site.site_title = gettext_lazy("Archipel operations")
+admin.site.index_title = gettext_lazy("Look, then act with a reason")
+admin.site.login = sign_in_first  # type: ignore[method-assign]
+admin.site.password_change = nothing_here  # type: ignore[method-assign,assignment]
+for model in (Group, EmailAddress, EmailConfirmation):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)

@@ -1,0 +1,74 @@
+"""Reads settings from the environment."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def boolean(name: str) -> bool:
+    """Return whether an environment variable says yes."""
+    return os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
+
+
+def items(name: str, default: list[str]) -> list[str]:
+    """Return a comma-separated variable as a list."""
+    value = os.environ.get(name)
+    return default if value is None else [item.strip() for item in value.split(",") if item.strip()]
+
+
+def secret_key(file: Path, *, required: bool) -> str:
+    """Return SECRET_KEY: given, or an embedded instance's own, made on first use."""
+    if given := os.environ.get("SECRET_KEY"):
+        return given
+    if required:
+        raise ImproperlyConfigured("SECRET_KEY is not set: give 50 or more random characters in the environment.")
+    try:
+        return file.read_text(encoding="ascii")
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return secrets.token_urlsafe(48)  # another account's instance: nothing signed here will be believed there
+    return _new_secret(file)
+
+
+def _new_secret(file: Path) -> str:
+    """Write a new secret unless another process was faster; return the one that is there."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return file.read_text(encoding="ascii")
+    except OSError:
+        return secrets.token_urlsafe(48)
+
+
+def database(url: str | None, *, socket: Path) -> dict[str, Any]:
+    """Return Django's settings for a ``postgresql://`` URL, or for an embedded instance's own server."""
+    common = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 300, "CONN_HEALTH_CHECKS": True}
+    if url is None:
+        return {**common, "NAME": "archipel", "USER": "archipel", "HOST": str(socket)}
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://")
+    options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    host = options.pop("host", None) or unquote(parts.hostname or "")
+    return {
+        **common,
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(host),
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+    }

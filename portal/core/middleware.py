@@ -1,0 +1,119 @@
+"""What every request passes: an id of its own, the content security policy, and problems turned into answers.
+
+Headers in which a proxy might name a user, an address or a host are not read here or anywhere else.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from portal.core import csp
+from portal.core.errors import Problem, not_found
+
+Handler = Callable[[HttpRequest], HttpResponse]
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_API = "/api/"
+
+
+def request_id(get_response: Handler) -> Handler:
+    """Give each request an id (``request.request_id``), the caller's own where it is sane, and say it in the answer."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        chosen = given if _SANE_ID.fullmatch(given) else secrets.token_hex(16)
+        request.request_id = chosen  # type: ignore[attr-defined]
+        response = get_response(request)
+        response["X-Request-Id"] = chosen
+        return response
+
+    return middleware
+
+
+def content_security_policy(get_response: Handler) -> Handler:
+    """Set the strict policy on every answer that brings none of its own (``response["Content-Security-Policy"]``)."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.setdefault(csp.HEADER, csp.policy())
+        return response
+
+    return middleware
+
+
+def problems(get_response: Handler) -> Handler:
+    """Turn what a view refuses into its answer: a page, a toast for htmx, or a problem document under ``/api/``."""
+    return _Problems(get_response)
+
+
+class _Problems:
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if _is_bare_error(request, response):
+            return as_json(request, _problem_of_status(HTTPStatus(response.status_code)))
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, Problem):
+            return None
+        if request.path.startswith(_API):
+            return as_json(request, error)
+        return as_toast(error) if _wants_fragment(request) else as_page(request, error)
+
+
+def as_page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Return the page that tells a person what was refused, why, and what to do next."""
+    context = {"problem": problem, "title": problem.title or problem.status.phrase}
+    return render(request, "problem.html", context, status=problem.status)
+
+
+def as_toast(problem: Problem) -> HttpResponse:
+    """Return an answer that leaves the page as it is and has ``app.js`` show the refusal."""
+    response = HttpResponse(status=problem.status)
+    response["HX-Reswap"] = "none"
+    response["HX-Trigger"] = json.dumps({"toast": {"message": problem.detail, "tone": "danger"}})
+    return response
+
+
+def as_json(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Return a problem document (RFC 9457) for what failed before or beside the API's own handler."""
+    body = {
+        "type": "about:blank",
+        "title": problem.title or problem.status.phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request.path,
+        "code": problem.code,
+        "trace_id": getattr(request, "request_id", ""),
+        "retryable": problem.retryable,
+        "errors": [asdict(error) for error in problem.errors],
+        **problem.extra,
+    }
+    return JsonResponse(body, status=problem.status, content_type="application/problem+json")
+
+
+def _is_bare_error(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether Django itself answered a call of the API with one of its own error pages."""
+    is_error = response.status_code in (400, 403, 404, 405, 500) and not settings.DEBUG
+    return is_error and request.path.startswith(_API) and "json" not in response.get("Content-Type", "")
+
+
+def _problem_of_status(status: HTTPStatus) -> Problem:
+    if status is HTTPStatus.NOT_FOUND:
+        return not_found()
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Problem("internal_error", status, "Something went wrong here. It was logged.", retryable=True)
+    return Problem(status.phrase.lower().replace(" ", "_"), status, status.description or status.phrase)
+
+
+def _wants_fragment(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"

@@ -1,0 +1,133 @@
+"""Specs: the one schema of a service's or child's settings, for form, API, OpenAPI and CLI alike.
+
+A pydantic model whose fields say title, help, unit and bounds, and through ``spec_field`` whether they may change
+later, what they add to a meter and whether others than the customer may change them.
+"""
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from portal.core.errors import FieldError
+
+
+class Spec(BaseModel):
+    """Base of all specs: closed against unknown fields, immutable once validated."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=4000)
+    field_order: ClassVar[tuple[str, ...]] = ()
+
+
+class NoSpec(Spec):
+    """For children that are only a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecMeta:
+    """What a spec field says beyond its type."""
+
+    unit: str = ""
+    changeable: bool = True
+    grows_only: bool = False
+    meter: str = ""
+    autoscaled: bool = False
+    advanced: bool = False
+    hidden: bool = False  # set by the platform, shown to nobody
+    choices: tuple[tuple[str, Any], ...] = ()
+    ref: tuple[str, ...] = ()  # slugs of the offerings whose services this field may name
+
+
+def spec_field(
+    default: Any = ...,
+    *,
+    title: str,
+    help: str = "",  # noqa: A002
+    unit: str = "",
+    changeable: bool = True,
+    grows_only: bool = False,
+    meter: str = "",
+    advanced: bool = False,
+    hidden: bool = False,
+    choices: tuple[tuple[str, Any], ...] = (),
+    ref: tuple[str, ...] = (),
+    **bounds: Any,
+) -> Any:
+    """Declare a field. ``title`` and ``help`` are marked with ``gettext_noop`` and translated where they are shown.
+
+    ``bounds`` are pydantic's own (ge, le, pattern, max_length …).
+    """
+    meta = SpecMeta(unit, changeable, grows_only, meter, False, advanced, hidden, choices, ref)
+    extra: dict[str, Any] = {"x-unit": unit} if unit else {}
+    extra |= {} if changeable else {"x-immutable": True}
+    info = Field(default, title=title, description=help, json_schema_extra=extra or None, **bounds)
+    info.metadata.append(meta)
+    return info
+
+
+def meta_of(info: FieldInfo) -> SpecMeta:
+    """Return what ``spec_field`` said, or the defaults for a plain field."""
+    return next((item for item in info.metadata if isinstance(item, SpecMeta)), SpecMeta())
+
+
+def visible_fields(spec: type[Spec]) -> dict[str, FieldInfo]:
+    """Return the fields that customers see, in their order of display."""
+    fields = {name: info for name, info in spec.model_fields.items() if not meta_of(info).hidden}
+    first = {name: fields[name] for name in spec.field_order if name in fields}
+    return first | fields
+
+
+def inner_type(info: FieldInfo) -> Any:
+    """Return a field's type without ``| None``."""
+    if typing.get_origin(info.annotation) in (typing.Union, types.UnionType):
+        return next(arg for arg in typing.get_args(info.annotation) if arg is not type(None))
+    return info.annotation
+
+
+def validate(spec: type[Spec], data: Mapping[str, Any], *, at: str = "/spec") -> tuple[Spec | None, list[FieldError]]:
+    """Return the validated spec, or None and what is wrong with which field."""
+    hidden = [name for name, info in spec.model_fields.items() if meta_of(info).hidden and name in data]
+    if hidden:
+        return None, [FieldError(f"{at}/{name}", "unknown_field", unknown(name, spec)) for name in hidden]
+    try:
+        return spec.model_validate(dict(data)), []
+    except ValidationError as error:
+        return None, [_field_error(item, spec, at) for item in error.errors()]
+
+
+def _field_error(item: Any, spec: type[Spec], at: str) -> FieldError:
+    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return FieldError(f"{at}{pointer}", "unknown_field", unknown(str(item["loc"][-1]), spec))
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return FieldError(f"{at}{pointer}", item["type"], message.rstrip(".") + ".")
+
+
+def unknown(name: str, spec: type[Spec]) -> str:
+    """Say that a field does not exist, and which do."""
+    known = ", ".join(visible_fields(spec)) or _("none")
+    return _("There is no field “%(name)s”. Known fields: %(known)s.") % {"name": name[:80], "known": known}
+
+
+def changes(before: Spec, after: Spec) -> dict[str, tuple[Any, Any]]:
+    """Return the fields that differ, with both values."""
+    pairs = {name: (getattr(before, name), getattr(after, name)) for name in type(after).model_fields}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def refused_changes(before: Spec, after: Spec) -> list[FieldError]:
+    """Say which changes a field does not allow: fixed at creation, or only upward."""
+    errors = []
+    for name, (old, new) in changes(before, after).items():
+        meta = meta_of(type(after).model_fields[name])
+        if not meta.changeable:
+            errors.append(FieldError(f"/spec/{name}", "immutable", _("This is fixed when the service is ordered.")))
+        elif meta.grows_only and old is not None and (new is None or new < old):
+            detail = _("This can only grow: ask for %(old)s or more.") % {"old": old}
+            errors.append(FieldError(f"/spec/{name}", "grows_only", detail))
+    return errors

@@ -1,0 +1,451 @@
+"""The tags and filters that pages are put together from; built in, so that no template loads them.
+
+Each draws one file of ``templates/components``; ``/styleguide/`` shows them all. Keyword arguments that a tag does not
+name become attributes, with ``_`` for ``-``: ``{% button label hx_post=url %}``. ``True`` writes the bare attribute,
+``False``, ``None`` and ``""`` leave it out.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.template.context import Context
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from portal.core.templatetags import formats, graphs, icons, states
+
+register = template.Library()
+
+
+def _draw(component: str, context: Mapping[str, Any]) -> SafeString:
+    return render_to_string(f"components/{component}.html", dict(context))
+
+
+def _attributes(attrs: Mapping[str, Any]) -> SafeString:
+    pairs = [(name.strip("_").replace("_", "-"), value) for name, value in attrs.items() if value not in (None, False, "")]
+    return format_html_join("", "{}", ((_attribute(name, value),) for name, value in pairs))
+
+
+def _attribute(name: str, value: Any) -> SafeString:
+    return format_html(" {}", name) if value is True else format_html(' {}="{}"', name, value)
+
+
+def _get(item: Any, name: str, default: Any = "") -> Any:
+    """Read a key or an attribute, so that components take dicts, dataclasses and models alike."""
+    found = item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
+    return default if found is None else found
+
+
+# ---- icons and words -------------------------------------------------------------------------------------------------
+@register.simple_tag
+def icon(name: str, title: str = "", css: str = "") -> SafeString:
+    """Draw a vendored icon; with a title it is read out."""
+    return icons.icon(name, title=str(title), css=css)
+
+
+@register.inclusion_tag("components/tile.html")
+def offering_icon(offering: Any, size: str = "") -> dict[str, Any]:
+    """Draw a product's tile: its icon or initials in its own hue. Takes an Offering or a slug; size small or large."""
+    slug = offering if isinstance(offering, str) else str(_get(offering, "slug"))
+    name = "" if isinstance(offering, str) else str(_get(offering, "icon"))
+    shown = name if name not in ("", "box", "database") and icons.exists(name) else ""
+    return {"icon": shown, "initials": icons.initials(slug), "hue": icons.hue(slug), "size": size}
+
+
+@register.inclusion_tag("components/avatar.html")
+def avatar(name: str) -> dict[str, Any]:
+    """Draw a person's or organization's initials; decoration beside the name."""
+    return {"initials": icons.initials(name), "hue": icons.hue(name)}
+
+
+@register.inclusion_tag("components/badge.html")
+def badge(label: str, tone: str = "neutral", icon: str = "") -> dict[str, Any]:
+    """Draw a small label: plan, version, role."""
+    return {"label": label, "tone": tone, "icon": icon}
+
+
+@register.inclusion_tag("components/badge.html")
+def state(value: str, plain: bool = False, operation: bool = False) -> dict[str, Any]:
+    """Draw a state (service, operation, backup, offering) as color, icon and word."""
+    shown = states.word(str(value), operation=operation)
+    css = "spin" if shown.moving else ""
+    return {"label": shown.label, "tone": shown.tone, "icon": shown.icon, "css": css, "plain": plain}
+
+
+@register.inclusion_tag("components/badge.html")
+def health(value: str) -> dict[str, Any]:
+    """Draw a health word beside a state."""
+    return state(value, plain=True)
+
+
+@register.inclusion_tag("components/kbd.html")
+def kbd(keys: str) -> dict[str, Any]:
+    """Draw keys, separated by blanks."""
+    return {"keys": keys.split()}
+
+
+# ---- things to press -------------------------------------------------------------------------------------------------
+@register.simple_tag
+def button(
+    label: str,
+    href: str = "",
+    variant: str = "",
+    size: str = "",
+    icon: str = "",
+    icon_only: bool = False,
+    modal: str = "",
+    disabled: bool = False,
+    busy: bool = False,
+    **attrs: Any,
+) -> SafeString:
+    """Draw a button, or a link that looks like one.
+
+    ``variant``: primary, quiet, danger, "danger primary". ``modal`` opens the dialog of that id; together with ``href``
+    that address is where the button leads without JavaScript.
+    """
+    attrs.setdefault("type", "" if href else "button" if modal else "submit")
+    if modal and href:
+        attrs["data_modal"] = modal
+    elif modal:
+        attrs |= {"command": "show-modal", "commandfor": modal}
+    classes = " ".join(filter(None, ["button", variant, size, "square" if icon_only else "", attrs.pop("css", "")]))
+    context = {"label": label, "href": href, "classes": classes, "icon": icon, "icon_only": icon_only}
+    return _draw("button", context | {"disabled": disabled, "busy": busy, "attributes": _attributes(attrs)})
+
+
+@register.simple_block_tag(end_name="endmenu")
+def menu(content: str, id: str, label: str, icon: str = "ellipsis", variant: str = "quiet", size: str = "small") -> SafeString:  # noqa: A002
+    """Draw a button with an icon that opens a menu of links and buttons. ``id`` is unique in the page."""
+    return _draw("menu", {"content": content, "id": id, "label": label, "icon": icon, "variant": variant, "size": size})
+
+
+@register.simple_block_tag(end_name="endmodal")
+def modal(content: str, id: str, title: str, wide: bool = False, open: bool = False) -> SafeString:  # noqa: A002
+    """Draw a dialog with a heading and a close button; a ``{% button modal=id %}`` opens it."""
+    return _draw("modal", {"content": content, "id": id, "title": title, "wide": wide, "open": open})
+
+
+@register.inclusion_tag("components/confirm_name.html")
+def confirm_name(name: str, id: str = "confirm", error: str = "") -> dict[str, Any]:  # noqa: A002
+    """Draw the field in which a thing's name is typed; the form's submit button waits for it. Posts ``confirm``."""
+    return {"name": name, "id": id, "error": error}
+
+
+@register.inclusion_tag("components/copy.html")
+def copy(value: str, label: str = "", mono: bool = True) -> dict[str, Any]:
+    """Draw a value with a button that copies it; ``label`` says what it is."""
+    return {"value": value, "label": label, "mono": mono}
+
+
+@register.inclusion_tag("components/secret.html")
+def secret(id: str, url: str, label: str = "", value: str = "") -> dict[str, Any]:  # noqa: A002
+    """Draw a secret: masked, with a button that posts to ``url``, whose answer is this tag again with the value."""
+    return {"id": id, "url": url, "label": label, "value": value, "mask": "•" * 16}
+
+
+# ---- boxes -----------------------------------------------------------------------------------------------------------
+@register.simple_block_tag(end_name="endcard")
+def card(content: str, title: str = "", help: str = "", actions: str = "", footer: str = "", flush: bool = False, css: str = "", id: str = "") -> SafeString:  # noqa: A002, E501
+    """Draw a card; ``flush`` for content that brings its own padding (tables, settings)."""
+    context = {"content": content, "title": title, "help": help, "actions": actions, "footer": footer}
+    return _draw("card", context | {"flush": flush, "css": css, "id": id})
+
+
+@register.simple_block_tag(end_name="endalert")
+def alert(content: str, tone: str = "info", title: str = "", icon: str = "", css: str = "") -> SafeString:
+    """Draw a notice in the page: what is the case, and what to do about it."""
+    shown = icon or states.TONE_ICONS.get(tone, "info")
+    return _draw("alert", {"content": content, "tone": tone, "title": title, "icon": shown, "css": css})
+
+
+@register.simple_block_tag(end_name="endempty")
+def empty(content: str, title: str, text: str = "", icon: str = "box") -> SafeString:
+    """Draw an empty state: icon, sentence, and between the tags the action."""
+    return _draw("empty", {"content": content.strip(), "title": title, "text": text, "icon": icon})
+
+
+@register.simple_block_tag(end_name="enddanger")
+def danger(content: str, title: str = "") -> SafeString:
+    """Draw the danger zone; between the tags stand ``.setting`` rows."""
+    return _draw("danger", {"content": content, "title": title or _("Danger zone")})
+
+
+@register.simple_block_tag(end_name="endcode")
+def code(content: str, label: str = "") -> SafeString:
+    """Draw a code block with a copy button. The content is shown as written between the tags, without outer blank lines."""
+    return _draw("code", {"content": content.strip("\n"), "label": label})
+
+
+@register.inclusion_tag("components/snippets.html")
+def snippets(id: str, items: Sequence[Any], label: str = "") -> dict[str, Any]:  # noqa: A002
+    """Draw code in up to six languages behind a switch; items have ``title`` and ``code``."""
+    return {"id": id, "items": items[:6], "label": label}
+
+
+# ---- navigation ------------------------------------------------------------------------------------------------------
+@register.inclusion_tag("components/tabs.html")
+def tabs(items: Iterable[Any], label: str = "") -> dict[str, Any]:
+    """Draw tabs that are links; items have ``title``, ``url``, ``active``, and may have ``count``."""
+    return {"items": items, "label": label}
+
+
+@register.inclusion_tag("components/segmented.html")
+def segmented(items: Iterable[Any], label: str) -> dict[str, Any]:
+    """Draw a short switch of links (ranges of time, views); items as for tabs."""
+    return {"items": items, "label": label}
+
+
+@register.inclusion_tag("components/breadcrumbs.html")
+def breadcrumbs(*parts: str) -> dict[str, Any]:
+    """Draw the way up: title, address, title, address …"""
+    return {"items": list(zip(parts[::2], parts[1::2], strict=False))}
+
+
+@register.inclusion_tag("components/pagination.html", takes_context=True)
+def pagination(context: Context, page: Any) -> dict[str, Any]:
+    """Draw the way to the next page of a cursor list; takes ``items``, ``next_cursor`` and ``total_count``."""
+    query = context["request"].GET.copy()
+    later = "cursor" in query
+    query.pop("cursor", None)
+    first = query.urlencode()
+    query["cursor"] = str(_get(page, "next_cursor"))
+    shown = len(_get(page, "items", ()) if not isinstance(page, Mapping) else page.get("items", ()))
+    found = {"shown": shown, "total": _get(page, "total_count", None), "later": later, "first": first}
+    return found | {"next": query.urlencode() if query["cursor"] else ""}
+
+
+@register.inclusion_tag("components/th.html", takes_context=True)
+def th(context: Context, field: str, label: str, css: str = "", default: str = "") -> dict[str, Any]:
+    """Draw a heading that sorts by ``?sort=field.asc``; ``default`` is the order where the address names none."""
+    query = context["request"].GET.copy()
+    name, _dot, order = (query.get("sort") or default).partition(".")
+    current = (order or "asc") if name == field else ""
+    query["sort"] = f"{field}.{'desc' if current == 'asc' else 'asc'}"
+    query.pop("cursor", None)
+    return {"label": label, "css": css, "current": current, "query": query.urlencode()}
+
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+@register.inclusion_tag("components/price.html")
+def price(value: Any, stacked: bool = False) -> dict[str, Any]:
+    """Draw a Price (``hourly``, ``monthly_estimate``, ``currency``): the hour binds, the month is an estimate."""
+    currency = str(_get(value, "currency", "EUR"))
+    amount = formats.decimal(_get(value, "hourly", 0))
+    month = formats.money(_get(value, "monthly_estimate", 0), currency)
+    return {"free": not amount, "hourly": formats.hourly(amount, currency), "month": month, "stacked": stacked}
+
+
+@register.inclusion_tag("components/stat.html")
+def stat(label: str, value: Any, unit: str = "", hint: str = "", values: Sequence[graphs.Value] = ()) -> dict[str, Any]:
+    """Draw one figure, inside ``<dl class="stats">``; ``values`` adds a sparkline."""
+    return {"label": label, "value": value, "unit": unit, "hint": hint, "values": values}
+
+
+@register.inclusion_tag("components/meter.html")
+def meter(value: Any, maximum: Any, label: str) -> dict[str, Any]:
+    """Draw how full something is; from 80 % on it warns, from 95 % on it alarms."""
+    limit = formats.decimal(maximum)
+    share = float(formats.decimal(value) / limit) * 100 if limit else 0.0
+    tone = "danger" if share >= 95 else "warning" if share >= 80 else "info"
+    return {"percent": round(min(share, 100)), "label": label, "tone": tone}
+
+
+@register.inclusion_tag("components/sparkline.html")
+def sparkline(values: Sequence[graphs.Value], label: str = "") -> dict[str, Any]:
+    """Draw a small line without axes; ``label`` says in words what it shows."""
+    low, high = graphs.bounds(values)
+    return {"pieces": graphs.pieces(values, 80, 24, low, high), "label": label}
+
+
+@register.inclusion_tag("components/chart.html")
+def chart(id: str, title: str, times: Sequence[Any], series: Sequence[Any], unit: str = "count") -> dict[str, Any]:  # noqa: A002
+    """Draw series over time: SVG by the server, uPlot where JavaScript runs, and the numbers in a table.
+
+    ``times``: datetimes; ``series``: items with ``name`` and ``values`` as long as ``times`` (None is a gap);
+    ``unit``: percent, bytes, count, per_second, seconds, money.
+    """
+    values = [list(_get(item, "values", ())) if not isinstance(item, Mapping) else list(item["values"]) for item in series]
+    low, high = graphs.bounds((value for row in values for value in row), unit=unit)
+    names = [str(_get(item, "name")) for item in series]
+    lines = [
+        graphs.Line(name, index % icons.HUES + 1, graphs.pieces(row, 600, 160, low, high))
+        for index, (name, row) in enumerate(zip(names, values, strict=True))
+    ]
+    rows = list(zip([formats.moment(time) for time in times], zip(*values, strict=True), strict=True))
+    return {"id": id, "title": title, "lines": lines, "rows": rows, "unit": unit, "names": names}
+
+
+@register.inclusion_tag("components/steps.html")
+def steps(items: Iterable[Any], label: str = "") -> dict[str, Any]:
+    """Draw an operation's steps: ``name`` or ``title``, ``state``, ``message``, ``started_at``, ``finished_at``."""
+    return {"items": [_step(item) for item in items], "label": label or _("Progress")}
+
+
+def _step(item: Any) -> dict[str, Any]:
+    started, ended = formats.moment(_get(item, "started_at", None)), formats.moment(_get(item, "finished_at", None))
+    name = str(_get(item, "state", "waiting"))
+    title = _get(item, "title") or str(_get(item, "name")).replace("_", " ").capitalize()
+    took = (ended - started).total_seconds() if started and ended else None
+    shown = {"title": title, "state": name, "word": states.step_word(name), "message": _get(item, "message")}
+    return shown | {"since": started if name == "running" else None, "took": took}
+
+
+@register.inclusion_tag("components/timeline.html")
+def timeline(events: Iterable[Any], label: str = "") -> dict[str, Any]:
+    """Draw events, newest first: ``message``, ``at``, and may have ``tone`` or ``severity``, ``icon``, ``detail``."""
+    return {"events": [_event(event) for event in events], "label": label or _("Events")}
+
+
+def _event(event: Any) -> dict[str, Any]:
+    severity = str(_get(event, "severity"))
+    tone = str(_get(event, "tone")) or {"warning": "warning", "error": "danger"}.get(severity, "neutral")
+    shown = str(_get(event, "icon")) or ("circle-dot" if tone == "neutral" else states.TONE_ICONS.get(tone, "info"))
+    return {"message": _get(event, "message"), "at": _get(event, "at", None), "tone": tone, "icon": shown, "detail": _get(event, "detail")}
+
+
+@register.inclusion_tag("components/log.html")
+def log(lines: Iterable[Any], id: str = "log", label: str = "") -> dict[str, Any]:  # noqa: A002
+    """Draw log lines: text, or items with ``text``, ``at`` and ``level`` (error, warning). Scrolled to its end by app.js."""
+    rows = [{"text": line} if isinstance(line, str) else line for line in lines]
+    return {"lines": rows, "id": id, "label": label or _("Log")}
+
+
+@register.inclusion_tag("components/skeleton.html")
+def skeleton(lines: int = 3) -> dict[str, Any]:
+    """Draw grey lines where content is on its way."""
+    return {"lines": range(lines)}
+
+
+@register.inclusion_tag("components/plan_card.html")
+def plan_card(plan: Any, price: Any = None, name: str = "plan", checked: bool = False, unavailable: str = "") -> dict[str, Any]:
+    """Draw a Plan as a radio card; ``unavailable`` says why it can't be chosen here."""
+    context = {"plan": plan, "price": price, "name": name, "checked": checked, "unavailable": unavailable}
+    return context | {"currency": str(_get(price, "currency", "EUR")), "free": price is not None and not _get(price, "hourly", 0)}
+
+
+# ---- forms -----------------------------------------------------------------------------------------------------------
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, unit: str = "", width: str = "", icon: str = "", optional: bool = True, switch: bool = False, **attrs: Any) -> dict[str, Any]:  # noqa: E501
+    """Draw a form's field with label, help and errors; ``attrs`` go to the input (``hx_get=url``, ``autofocus=True``).
+
+    ``width``: short or wide. ``switch`` draws a checkbox as one. ``unit`` may also stand on the form field as ``unit``.
+    """
+    widget = bound.field.widget
+    kind = "check" if isinstance(widget, CheckboxInput) else "input"
+    if isinstance(widget, RadioSelect | CheckboxSelectMultiple):
+        kind = "choices"
+    extra = {name.strip("_").replace("_", "-"): value for name, value in attrs.items() if value not in (None, "")}
+    described = [f"{bound.auto_id}_helptext"] if bound.help_text else []
+    described += [f"{bound.auto_id}_error"] if bound.errors else []
+    if described and kind != "choices":
+        extra["aria-describedby"] = " ".join(described)
+    context = {"field": bound, "kind": kind, "width": width, "icon": icon, "optional": optional, "switch": switch}
+    return context | {"unit": unit or getattr(bound.field, "unit", ""), "input": _input(bound, kind, extra), "described": " ".join(described)}
+
+
+def _input(bound: BoundField, kind: str, attrs: dict[str, Any]) -> SafeString | str:
+    return "" if kind == "choices" else bound.as_widget(attrs=attrs)
+
+
+# ---- times -----------------------------------------------------------------------------------------------------------
+@register.simple_tag
+def ago(value: formats.Moment) -> SafeString | str:
+    """Draw a time as ``3 minutes ago``, exact on hover."""
+    when = formats.moment(value)
+    if when is None:
+        return "–"
+    exact = f"{when.astimezone(timezone.get_current_timezone()):%Y-%m-%d %H:%M:%S %Z}"
+    text = formats.ago(when, timezone.now())
+    return format_html('<time datetime="{}" title="{}" data-relative>{}</time>', when.isoformat(), exact, text)
+
+
+@register.simple_tag
+def elapsed(since: formats.Moment) -> SafeString | str:
+    """Draw the time since then; app.js lets it tick."""
+    when = formats.moment(since)
+    if when is None:
+        return ""
+    text = formats.duration(timezone.now() - when)
+    return format_html('<time data-elapsed-since="{}">{}</time>', when.isoformat(), text)
+
+
+@register.filter
+def duration(value: Any) -> str:
+    """Write seconds or a timedelta in words: ``3 min 20 s``."""
+    return formats.duration(value)
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+@register.filter
+def money(value: Any, currency: str = "EUR") -> str:
+    """Write an amount: ``15.55 EUR``."""
+    return formats.money(value, currency)
+
+
+@register.filter
+def hourly(value: Any, currency: str = "EUR") -> str:
+    """Write a price per hour: ``0.0213 EUR/h``."""
+    return formats.hourly(value, currency)
+
+
+@register.filter
+def mib(value: Any) -> str:
+    """Write MiB in their best unit: ``8 GiB``."""
+    return formats.size(value, "MiB")
+
+
+@register.filter
+def gib(value: Any) -> str:
+    """Write GiB in their best unit: ``2 TiB``."""
+    return formats.size(value, "GiB")
+
+
+@register.filter
+def filesize(value: Any) -> str:
+    """Write bytes in their best unit: ``23.4 MiB``."""
+    return formats.size(value, "B")
+
+
+@register.filter
+def number(value: Any, places: int = 2) -> str:
+    """Write a number by locale without trailing zeros: ``0.5``, ``4``."""
+    return formats.plain(formats.decimal(value), places)
+
+
+@register.filter
+def metric(value: Any, unit: str) -> str:
+    """Write a sample in its metric's unit."""
+    if value is None:
+        return "–"
+    if unit == "bytes":
+        return formats.size(value)
+    if unit == "seconds":
+        return formats.duration(value)
+    if unit == "money":
+        return formats.money(value)
+    text = formats.plain(formats.decimal(value), 2)
+    return {"percent": _("%(n)s %%"), "per_second": _("%(n)s/s")}.get(unit, "%(n)s") % {"n": text}
+
+
+@register.filter
+def message_tone(tags: str) -> str:
+    """Return the tone of a Django message by its tags."""
+    return next((states.MESSAGE_TONES[tag] for tag in tags.split() if tag in states.MESSAGE_TONES), "info")
+
+
+@register.filter
+def tone_icon(tone: str) -> str:
+    """Return the icon of a tone."""
+    return states.TONE_ICONS.get(tone, "info")
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """Write JSON for a data attribute (escaped by the template)."""
+    return json.dumps(value, default=str)

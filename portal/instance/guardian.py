@@ -1,0 +1,79 @@
+"""Watches ``up``: killed without warning, it is started again and takes over what still runs.
+
+Run by ``up`` as ``python -m portal.instance.guardian DIR``; standard library only, a few megabytes. ``up`` in turn
+watches the guardian.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from portal.instance import proc
+from portal.instance.commands import manage
+from portal.instance.processes import RESTORED, ended, reap, recorded
+
+LONGEST_DELAY = 30.0  # seconds between two attempts
+TIME_TO_START = 15.0
+
+
+def main(data: Path) -> None:
+    """Watch until ``up`` stops in an orderly way; an ``up`` that was killed while stopping is finished here."""
+    failures = 0
+    while True:
+        _watch(data)
+        reap()
+        if (data / "run" / "stopping").exists():
+            sweep(data)
+            return
+        time.sleep(min(LONGEST_DELAY, 0.2 * 2**failures))
+        failures = 0 if _respawn(data) else failures + 1
+
+
+def _watch(data: Path) -> None:
+    """Wait until the ``up`` on record is gone."""
+    up = recorded(data / "run" / "up.json")
+    if up and up.alive():
+        handle = os.pidfd_open(up.pid)
+        ended(handle, 2**20)
+        os.close(handle)
+
+
+def _respawn(data: Path) -> bool:
+    """Start an ``up`` that adopts; tell whether one came up (this or another that was faster)."""
+    log = str(data / "log" / "up.log")
+    arguments = manage("up", "--adopt", "--port", os.environ["ARCHIPEL_PORT"])
+    environment = {**os.environ, "ARCHIPEL_DATA": str(data)}
+    environment.pop("ARCHIPEL_ROLE", None)
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    pid = os.posix_spawn(arguments[0], arguments, environment, file_actions=actions, setsid=True, setsigdef=RESTORED)
+    handle = os.pidfd_open(pid)
+    end = time.monotonic() + TIME_TO_START
+    while time.monotonic() < end and not ended(handle, 0.1):
+        up = recorded(data / "run" / "up.json")
+        if up and up.alive():
+            os.close(handle)
+            return True
+    os.close(handle)
+    return False
+
+
+def sweep(data: Path) -> None:
+    """Kill every process of the instance that is left, and what they have started."""
+    for _ in range(5):
+        left = set(proc.of_instance(data)) | set(proc.descendants(os.getpid()))
+        if not left:
+            return
+        for pid in left:
+            proc.send(pid, signal.SIGKILL)
+        reap()
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,158 @@
+"""The life of an instance under ``up``: in which order its parts start, what is prepared before, how all of it ends."""
+
+import compileall
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from portal.bootstrap import paths, running
+from portal.bootstrap.say import say
+from portal.clusters.backends.local.packages import PackageFetchFailed, ensure
+from portal.instance import broker, commands, guardian, logs, postgres, probe
+from portal.instance.child import Child
+from portal.instance.keeper import Deadline, Keeper, become_subreaper
+from portal.instance.prepared import Prepared
+from portal.instance.processes import Kept, Role
+
+STOPPING = 55.0  # seconds that an orderly stop may take
+HOPELESS = 5  # failures of one role before the ready line that end the attempt
+PORTAL = ("beat", "worker", "web")
+ELSEWHERE = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "ARCHIPEL_ROLE")  # an embedded instance has its own
+
+
+class Failed(Exception):
+    """The instance can't come up; the message says why."""
+
+
+class Instance:
+    """One data directory being served on one port."""
+
+    def __init__(self, root: Path, data: Path, port: int) -> None:
+        self.root, self.data, self.port = root, data, port
+        own = {
+            "ARCHIPEL_DATA": str(data),
+            "ARCHIPEL_PORT": str(port),
+            "ARCHIPEL_SIGN_IN_BY_LINK": "1",
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+        }
+        self.environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | own
+        self.keeper = Keeper(data)
+        self.deadline = Deadline(STOPPING)
+
+    # ---- start -------------------------------------------------------------------------------------------------------
+
+    def start(self, *, adopt: bool) -> None:
+        """Bring everything up and return when it answers. Raises Failed."""
+        become_subreaper()
+        (self.data / "run" / "stopping").unlink(missing_ok=True)
+        if not adopt:
+            self._clear_leftovers()
+        compileall.compile_dir(str(self.root / "portal"), quiet=2)
+        compileall.compile_dir(str(self.root / "apps"), quiet=2)
+        self._start_stores()
+        link = self._prepare_and_start(adopt=adopt)
+        self._wait_until_ready(link)
+
+    def _clear_leftovers(self) -> None:
+        """Kill what a killed ``up`` has left of the portal. Its database and engines are taken over instead."""
+        for role in (*self._portal_roles(), self._guardian()):
+            kept = Kept(role, self.data)
+            if kept.adopt():
+                kept.kill()
+        running.refuse_taken_port(self.port)
+
+    def _start_stores(self) -> None:
+        valkey, server = self._package(broker.PACKAGE), self._package(postgres.PACKAGE)
+        self.keeper.add(broker.role(self.data, valkey, self.environment), adopt=True)
+        database = postgres.Postgres(self.data, server, self.environment)
+        if not database.cluster.exists():
+            say("making the portal's database")
+        try:
+            database.make()
+        except RuntimeError as error:
+            raise Failed(str(error)) from error
+        self.keeper.add(database.role(), adopt=True)
+
+    def _package(self, key: str) -> Path:
+        prefix = Path(self.environment.get("ARCHIPEL_PACKAGES", self.data / "packages"))
+        try:
+            return ensure(key, say, prefix=prefix)
+        except PackageFetchFailed as error:
+            raise Failed(str(error)) from error
+
+    def _prepare_and_start(self, *, adopt: bool) -> Child:
+        """Prepare the database first where it has to be; otherwise everything starts at a time."""
+        prepared = Prepared(self.root, self.data)
+        lacking = prepared.lacking()
+        if lacking:
+            child = self._child("prepare", *(f"--{name}" for name in lacking))
+            self._turn_until(child.ended)
+            if child.code:
+                raise Failed("preparing the instance failed (see above)")
+            prepared.note(lacking)
+        for role in (*self._portal_roles(), self._guardian()):
+            self.keeper.add(role, adopt=adopt)
+        return self._child("prepare", "--link")
+
+    def _child(self, *arguments: str) -> Child:
+        child = Child(commands.manage(*arguments), self.environment)
+        self.keeper.spared.add(child.pid)
+        return child
+
+    def _portal_roles(self) -> Iterable[Role]:
+        term, quit_ = signal.SIGTERM, signal.SIGQUIT
+        yield self._role("supervisor", lambda: commands.manage("supervisor"), ((term, 40.0),))
+        yield self._role("worker", commands.worker, ((term, 6.0), (quit_, 2.0)))
+        yield self._role("web", lambda: commands.web(self.port), ((term, 6.0), (quit_, 1.0)))
+        yield self._role("beat", commands.beat, ((term, 3.0),))
+
+    def _guardian(self) -> Role:
+        return self._role("guardian", commands.guardian, ((signal.SIGTERM, 2.0),))
+
+    def _role(
+        self, name: str, command: Callable[[], list[str]], steps: tuple[tuple[signal.Signals, float], ...]
+    ) -> Role:
+        return Role(name, command, self.environment, steps)
+
+    # ---- run ---------------------------------------------------------------------------------------------------------
+
+    def _wait_until_ready(self, link: Child) -> None:
+        say("waiting for everything to answer")
+        self._turn_until(lambda: probe.ready(self.port))
+        self._turn_until(link.ended)
+        if link.output:
+            say(f"sign in (once, within 10 minutes): http://{running.HOST}:{self.port}{link.output}")
+
+    def _turn_until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            for name in self.keeper.turn(0.05):
+                self._note_failure(self.keeper.kept[name])
+
+    def _note_failure(self, kept: Kept) -> None:
+        if kept.failures >= HOPELESS:
+            raise Failed(f"{kept.role.name} ends as soon as it starts; from {kept.log}:\n{logs.tail(kept.log)}")
+
+    def keep_running(self) -> None:
+        """Restart what ends, for ever; a signal's exception ends it."""
+        while True:
+            for name in self.keeper.turn():
+                say(f"{name} has ended and is started again")
+
+    # ---- stop --------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End everything in an order in which nothing fails for want of another, then see that nothing is left."""
+        with suppress(OSError):
+            (self.data / "run" / "stopping").touch()
+        self.deadline = Deadline(STOPPING)
+        for together in (PORTAL, ("supervisor",), ("broker",), ("database",), ("guardian",)):
+            self.keeper.stop(together, self.deadline)
+        guardian.sweep(self.data)
+        shutil.rmtree(paths.run_directory(self.data), ignore_errors=True)
+
+    def hurry(self) -> None:
+        """Cut short what is still waited for."""
+        self.deadline.hurried = True

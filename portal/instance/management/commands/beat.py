@@ -1,0 +1,17 @@
+"""``manage.py beat``: one process of the portal on its own, set up by the environment."""
+
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portal.instance import commands
+
+
+class Command(BaseCommand):
+    help = "Sends the tasks of the beat table when they are due. One per installation."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        command = commands.beat()
+        os.execv(command[0], command)  # noqa: S606 - becomes the server, so that its signals need no passing on

@@ -1,0 +1,49 @@
+"""One ``up`` at a time owns a data directory: a lock, a record of who it is, and directories of the right modes."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from portal.bootstrap import paths, running
+from portal.bootstrap.layout import lay_out
+from portal.bootstrap.say import refuse
+from portal.instance.proc import identity
+
+
+@contextmanager
+def own(data: Path, port: int) -> Iterator[None]:
+    """Own the instance for the time of the block; ends the process where another one does already."""
+    _refuse_other_account(data)
+    lay_out(data)
+    with (data / "run" / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running.refuse_second(data)
+            refuse(f"another up is just starting or stopping in {data}")
+        record = data / "run" / "up.json"
+        me = identity(os.getpid())
+        record.write_text(json.dumps({"pid": me.pid, "start": me.start, "port": port}))
+        make_run_directory(data)
+        yield
+        record.unlink(missing_ok=True)
+
+
+def make_run_directory(data: Path) -> Path:
+    """Make the directory for sockets. It lies in /tmp, where somebody else might have been faster."""
+    directory = paths.run_directory(data)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    status = directory.lstat()
+    if status.st_uid != os.getuid() or directory.is_symlink():
+        refuse(f"{directory} belongs to another account: have it removed, or choose another directory with --data.")
+    directory.chmod(0o700)
+    return directory
+
+
+def _refuse_other_account(data: Path) -> None:
+    if data.exists() and data.stat().st_uid != os.getuid():
+        owner = data.stat().st_uid
+        refuse(f"{data} belongs to uid {owner}: run this as that account, or choose another directory with --data.")

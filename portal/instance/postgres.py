@@ -1,0 +1,94 @@
+"""The portal's own PostgreSQL: on a Unix socket in the instance's 0700 run directory, no TCP."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from portal.bootstrap import paths
+from portal.instance import proc
+from portal.instance.processes import Role
+
+PACKAGE = "postgresql-17.10"
+MAJOR = "17"
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "max_wal_size": "512MB",
+    "password_encryption": "scram-sha-256",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    "log_min_duration_statement": "2000",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+ACCOUNTS = "CREATE ROLE archipel LOGIN CREATEDB;\nCREATE DATABASE archipel OWNER archipel;\n"
+HBA = "# Only the account that runs the portal gets in, over the socket.\nlocal all all peer map=own\n"
+
+
+class Postgres:
+    """A cluster in DIR/postgres/17. Removing the directory removes what was prepared in it as well."""
+
+    def __init__(self, data: Path, package: Path, environment: Mapping[str, str]) -> None:
+        self.home = data / "postgres"
+        self.cluster = self.home / MAJOR
+        self.socket = paths.run_directory(data)
+        self.bin = package / "bin"
+        self.environment = environment
+
+    def make(self) -> None:
+        """Make the cluster, with role and database ``archipel``, unless it is there. Cut off, it begins anew."""
+        if self.cluster.exists():
+            return
+        draft = self.home / f"{MAJOR}.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        self._run("initdb", "-U", "postgres", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
+                  "--auth=peer", "--data-checksums", "--no-instructions", "-D", str(draft))  # fmt: skip
+        (draft / "pg_hba.conf").write_text(HBA)
+        (draft / "pg_ident.conf").write_text(_own())
+        self._run("postgres", "--single", "-D", str(draft), "postgres", stdin=ACCOUNTS)
+        draft.rename(self.cluster)
+
+    def _run(self, program: str, *arguments: str, stdin: str = "") -> None:
+        done = subprocess.run(
+            [str(self.bin / program), *arguments],
+            input=stdin,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
+
+    def role(self) -> Role:
+        """Return what ``up`` keeps running."""
+        return Role(
+            name="database",
+            command=self._command,
+            environment=self.environment,
+            steps=((signal.SIGINT, 5.0), (signal.SIGINT, 3.0), (signal.SIGQUIT, 2.0)),
+            prepare=self._forget_dead,
+            leftovers=lambda: proc.working_in(self.cluster),
+        )
+
+    def _command(self) -> list[str]:
+        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        socket = f"--unix_socket_directories={self.socket}"
+        return [str(self.bin / "postgres"), "-D", str(self.cluster), socket, *options]
+
+    def _forget_dead(self) -> None:
+        """Remove the lock of a killed server: none of its processes is left, but its pid may be used again."""
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
+            (self.socket / name).unlink(missing_ok=True)
+
+
+def _own() -> str:
+    """Return the map by which the operating system's account may be ``archipel`` and, for repairs, ``postgres``."""
+    account = pwd.getpwuid(os.getuid()).pw_name
+    return f'own "{account}" archipel\nown "{account}" postgres\n'

@@ -1,0 +1,11 @@
+"""Addresses for probes and scrapers."""
+
+from django.urls import path
+
+from portal.instance import views
+
+urlpatterns = [
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
+]

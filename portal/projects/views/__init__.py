@@ -1,0 +1,1 @@
+"""Pages of projects, their members, and the audit log."""

@@ -1,0 +1,123 @@
+"""Quotes: what an order or a change would cost and do, before anybody commits to it."""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal.core import ids, specs
+from portal.core.actors import Actor
+from portal.core.errors import FieldError, Problem, invalid
+from portal.core.pricing import Price, pricer
+from portal.projects import access
+from portal.projects.models import Project
+from portal.resources.actions.checking import Order, OrderRequest, check
+from portal.resources.models import Quote, Resource
+
+VALID_FOR = datetime.timedelta(minutes=30)
+CHANGEABLE = ("plan", "spec", "running")
+
+
+def quote_order(actor: Actor, project: Project, request: OrderRequest) -> Quote:
+    """Say what an order would cost. Raises Problem as the order itself would."""
+    access.require(actor, project, "service.create", on=project.slug)
+    checked = check(actor, request, named=bool(request.name))
+    after = pricer().price(checked.offering, checked.plan, checked.spec, region=checked.cluster.region.slug)
+    living = Resource.objects.living().filter(project=project).count()
+    quota = {"services": {"used": living, "limit": project.max_services, "adds": 1}}
+    body = _body(None, after, quota=quota, downtime=0, expected=checked.offering.expected_seconds)
+    return _save(actor, project, None, fingerprint_of_order(checked), body)
+
+
+def quote_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) -> Quote:
+    """Say what a change of plan, spec or running would cost, and how long connections would drop."""
+    access.require(actor, resource.project, "service.read", on=resource.name)
+    unknown = [key for key in change if key not in CHANGEABLE]
+    if unknown or not change:
+        known = _("Give one or more of: %(known)s.") % {"known": ", ".join(CHANGEABLE)}
+        raise invalid(*[FieldError(f"/change/{key}", "unknown_field", known) for key in unknown or [""]])
+    plan = resource.offering.plan(str(change.get("plan", resource.plan_slug)))
+    if plan is None:
+        raise invalid(FieldError("/change/plan", "unknown_plan", _("There is no such plan.")))
+    before = resource.load_spec()
+    asked = change.get("spec", {})
+    if not isinstance(asked, Mapping):
+        raise invalid(FieldError("/change/spec", "invalid", _("Give an object of settings.")))
+    spec, errors = specs.validate(resource.offering.spec, {**customer_fields(before), **asked}, at="/change/spec")
+    if spec is None or (errors := specs.refused_changes(before, spec)):
+        raise invalid(*errors)
+    running = bool(change.get("running", resource.running))
+    region = resource.region.slug
+    now = pricer().price(resource.offering, resource.plan, before, region=region, running=resource.running)
+    after = pricer().price(resource.offering, plan, spec, region=region, running=running)
+    restarts = plan.slug != resource.plan_slug or spec != before
+    body = _body(now, after, quota={}, downtime=5 if restarts else 0, expected=resource.offering.expected_seconds)
+    return _save(
+        actor,
+        resource.project,
+        resource,
+        fingerprint([str(resource.id), plan.slug, spec.model_dump(mode="json")]),
+        body,
+    )
+
+
+def customer_fields(spec: specs.Spec) -> dict[str, Any]:
+    """Return a spec without what only the platform sets."""
+    return {name: getattr(spec, name) for name in specs.visible_fields(type(spec))}
+
+
+def _body(before: Price | None, after: Price, *, quota: dict[str, Any], downtime: int, expected: int) -> dict[str, Any]:
+    delta = after.hourly - (before.hourly if before else 0)
+    return {
+        "before": before.as_json() if before else None,
+        "after": after.as_json(),
+        "delta": {"currency": after.currency, "hourly": f"{delta:.6f}", "monthly_estimate": f"{delta * 730:.2f}"},
+        "quota": quota,
+        "downtime_seconds": downtime,
+        "expected_seconds": expected,
+    }
+
+
+def _save(actor: Actor, project: Project, resource: Resource | None, mark: str, body: dict[str, Any]) -> Quote:
+    return Quote.objects.create(
+        project=project,
+        resource=resource,
+        fingerprint=mark,
+        body=body,
+        expires_at=timezone.now() + VALID_FOR,
+        created_by=actor.id,
+    )
+
+
+def fingerprint_of_order(checked: Order) -> str:
+    """Return what a quote and its order must have in common."""
+    spec = checked.spec.model_dump(mode="json")
+    return fingerprint([checked.offering.slug, checked.release, checked.plan.slug, checked.cluster.region.slug, spec])
+
+
+def fingerprint(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@transaction.atomic
+def redeem(actor: Actor, project: Project, request: OrderRequest, checked: Order) -> dict[str, Any] | None:
+    """Return the cited quote's content. Raises Problem where it has ended or is for something else."""
+    if not request.quote:
+        return None
+    key = ids.decode("quo", request.quote)
+    quote = Quote.objects.filter(id=key, project=project).first() if key else None
+    if quote is None or quote.fingerprint != fingerprint_of_order(checked):
+        detail = _("This quote is not for this order. Ask for a new one, or leave it out.")
+        raise invalid(FieldError("/quote", "quote_mismatch", detail))
+    if quote.expires_at < timezone.now():
+        detail = _("This quote ended at %(time)s UTC. Ask for a new one.") % {"time": f"{quote.expires_at:%H:%M}"}
+        raise Problem(
+            "quote_expired", HTTPStatus.CONFLICT, detail, errors=(FieldError("/quote", "quote_expired", detail),)
+        )
+    return {"id": quote.public_id, **quote.body}

@@ -1,0 +1,123 @@
+"""Restoring a backup: into a new service, or over the one it came from; and forking."""
+
+import datetime
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.core.actors import Actor
+from portal.core.errors import FieldError, Problem, invalid
+from portal.core.offerings import Nature
+from portal.projects import access
+from portal.resources.actions import lifecycle, operations
+from portal.resources.actions.checking import OrderRequest
+from portal.resources.actions.ordering import order
+from portal.resources.actions.quotes import customer_fields
+from portal.resources.models import Child, Operation, Resource
+
+
+@transaction.atomic
+def restore(
+    actor: Actor,
+    resource: Resource,
+    *,
+    backup: Child | None,
+    time: datetime.datetime | None = None,
+    target_name: str = "",
+    in_place: bool = False,
+    plan: str = "",
+) -> Operation:
+    """Restore a backup. ``operation.resource`` is the service that holds the result.
+
+    Raises Problem where the backup is not ready, or neither or both of a new name and ``in_place`` are given.
+    """
+    if time is not None:
+        raise _no_point_in_time(resource)
+    if backup is None:
+        raise invalid(FieldError("/backup", "required", _("Say which backup to restore.")))
+    if bool(target_name) == in_place:
+        raise invalid(FieldError("/target", "required", _("Give a name for a new service, or set in_place to true.")))
+    if backup.state != "succeeded":
+        detail = _("Backup %(name)s is not complete.") % {"name": backup.name}
+        raise invalid(FieldError("/backup", "backup_not_ready", detail))
+    if in_place:
+        return _over_itself(actor, resource, backup)
+    return _into_new(actor, resource, backup, target_name, plan)
+
+
+def _no_point_in_time(resource: Resource) -> Problem:
+    capability = resource.offering.capabilities.pitr
+    reason = getattr(capability, "reason", "")
+    detail = _("Restoring to a point in time is not possible here: %(reason)s") % {"reason": reason}
+    return Problem(
+        "not_supported", HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=(FieldError("/time", "not_supported", detail),)
+    )
+
+
+def _origin(resource: Resource, backup: Child, **more: Any) -> dict[str, Any]:
+    facts = {**backup.facts, "name": backup.name}
+    return {"handle": resource.handle, "kind": backup.kind, "child_id": str(backup.id), "facts": facts, **more}
+
+
+def _into_new(actor: Actor, resource: Resource, backup: Child, name: str, plan: str) -> Operation:
+    """Order a service like the old one that takes its first data from the backup."""
+    access.require(actor, resource.project, "service.create", on=resource.project.slug)
+    request = OrderRequest(
+        name=name,
+        offering=resource.offering_slug,
+        version=resource.release if resource.offering.version(resource.release) else resource.version,
+        plan=plan or resource.plan_slug,
+        region=resource.region.slug,
+        spec=customer_fields(resource.load_spec()),
+        tags=resource.tags,
+        acknowledge=("end_of_support",),
+    )
+    operation = order(actor, project=resource.project, request=request, origin=_origin(resource, backup))
+    _copy_children(resource, operation.resource, backup)
+    operations.note(actor, resource, "service.restored_from", child=backup, changes={"into": [None, name]})
+    return operation
+
+
+def _copy_children(source: Resource, target: Resource, backup: Child) -> None:
+    """Give the new service the parts that the backup holds; they get ids and secrets of their own."""
+    kept = [kind.slug for kind in source.offering.children if kind.nature is Nature.DESIRED]
+    rows = Child.objects.filter(resource=source, kind__in=kept, created_at__lte=backup.created_at)
+    Child.objects.bulk_create(Child(resource=target, kind=row.kind, name=row.name, spec=row.spec) for row in rows)
+
+
+def _over_itself(actor: Actor, resource: Resource, backup: Child) -> Operation:
+    """Put the backup's data in the place of the service's own; its parts are made to match again."""
+    resource, verb = lifecycle.prepared(actor, resource, "restore")
+    resource.running = True
+    marks = {"key": str(uuid.uuid4()), "in_place": True, "generation": resource.generation + 1}
+    resource.origin = _origin(resource, backup, **marks)
+    operations.save_wish(resource, "origin", "running")
+    for child in Child.objects.filter(resource=resource, deletion_requested_at=None).exclude(kind=backup.kind):
+        child.generation += 1
+        child.state = "pending"
+        child.save(update_fields=["generation", "state"])
+    operations.record_change(resource)
+    return operations.begin(
+        actor,
+        resource,
+        "restore",
+        deadline_seconds=verb.deadline_seconds,
+        supersede=True,
+        changes={"backup": [None, backup.name]},
+    )
+
+
+@transaction.atomic
+def fork(actor: Actor, resource: Resource, *, name: str) -> Operation:
+    """Make a copy from the newest complete backup. Raises Problem where there is none."""
+    lifecycle.prepared(actor, resource, "fork")
+    newest = Child.objects.filter(resource=resource, kind="backups", state="succeeded").order_by("-finished_at").first()
+    if newest is None:
+        detail = _("%(name)s has no backup yet. Make one first; a fork is made from the newest.") % {
+            "name": resource.name
+        }
+        raise Problem("backup_missing", HTTPStatus.CONFLICT, detail, extra={"resource_id": resource.public_id})
+    return restore(actor, resource, backup=newest, target_name=name)

@@ -1,0 +1,66 @@
+"""Who says no to an order: the project's limit, and whatever ``settings.ADMISSION`` names (budgets, policies)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from portal.clusters.models import Cluster
+from portal.core.actors import Actor
+from portal.core.errors import Problem
+from portal.core.offerings import Offering, Plan
+from portal.core.specs import Spec
+from portal.projects.models import Project
+from portal.resources.models import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be admitted. ``resource`` is set where an existing service changes."""
+
+    actor: Actor
+    project: Project
+    offering: Offering
+    plan: Plan
+    cluster: Cluster
+    spec: Spec
+    resource: Resource | None = None
+
+
+def admit(request: Request) -> None:
+    """Ask everybody; the first who refuses raises a Problem. Counting happens under a lock on the project."""
+    Project.objects.select_for_update().get(id=request.project.id)
+    if request.resource is None:
+        _within_limit(request)
+    for name in settings.ADMISSION:
+        judge: Callable[[Request], None] = import_string(name)
+        judge(request)
+
+
+def _within_limit(request: Request) -> None:
+    current = Resource.objects.living().filter(project=request.project).count()
+    if current < request.project.max_services:
+        return
+    detail = _("Project %(project)s has %(current)d of %(limit)d services. Delete one, or ask for more.") % {
+        "project": request.project.slug,
+        "current": current,
+        "limit": request.project.max_services,
+    }
+    extra = {"resource": "services", "quota": request.project.max_services, "current": current, "requested": 1}
+    raise Problem("quota_exceeded", HTTPStatus.FORBIDDEN, detail, extra=extra)
+
+
+def one_organization_without_isolation(request: Request) -> None:
+    """Without tested isolation this machine serves one organization only (DESIGN 12)."""
+    cluster = request.cluster
+    if cluster.kind != Cluster.Kind.LOCAL or cluster.capabilities.get("isolation", False):
+        return
+    others = Resource.objects.filter(cluster=cluster, purged_at=None)
+    if others.exclude(project__organization=request.project.organization_id).exists():
+        detail = _(
+            "This region can't keep customers apart on its host, so it serves the one organization it has already."
+        )
+        raise Problem("region_not_isolated", HTTPStatus.FORBIDDEN, detail, extra={"region": cluster.region.slug})

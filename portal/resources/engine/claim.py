@@ -1,0 +1,61 @@
+"""Claims and the one conditional write: what keeps two workers from undoing each other (DESIGN 8).
+
+A claim takes a lease and raises the fence; the write at the end counts only while the lease is still ours. A wake that
+came in between is seen by the due time, which the claim set to a value of its own.
+"""
+
+import datetime
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, F, Q, Value, When
+from django.utils import timezone
+
+from portal.resources.models import Resource
+
+LEASE = datetime.timedelta(seconds=60)  # longer than CELERY_TASK_TIME_LIMIT
+
+
+@dataclass(slots=True)
+class Claim:
+    """A service that this worker alone may write until the lease ends."""
+
+    resource: Resource
+    token: uuid.UUID
+    until: datetime.datetime
+
+
+def take(resource_id: uuid.UUID) -> Claim | None:
+    """Claim a service, or return None: it is gone, or somebody has it and will see the wake that we left."""
+    now = timezone.now()
+    token, until = uuid.uuid4(), now + LEASE
+    free = Q(lease_until=None) | Q(lease_until__lte=now)
+    rows = Resource.objects.filter(free, id=resource_id, purged_at=None)
+    if not rows.update(lease_token=token, lease_until=until, next_reconcile_at=until, fence=F("fence") + 1):
+        return None
+    resource = Resource.objects.select_related("project", "region", "cluster").get(id=resource_id)
+    return Claim(resource, token, until)
+
+
+def write(claim: Claim, fields: dict[str, Any], *, due: datetime.datetime | None) -> bool:
+    """Write the end of a turn and give the lease back. Return False where the claim was lost: nothing is written.
+
+    The due time stays "now" where a new generation or a wake has come in meanwhile.
+    """
+    untouched = When(generation=claim.resource.generation, next_reconcile_at=claim.until, then=Value(due))
+    rows = Resource.objects.filter(id=claim.resource.id, lease_token=claim.token)
+    written = rows.update(
+        **fields,
+        lease_token=None,
+        lease_until=None,
+        next_reconcile_at=Case(untouched, default=Value(timezone.now())),
+        updated_at=timezone.now(),
+    )
+    return bool(written)
+
+
+def wake(*, handle: str) -> uuid.UUID | None:
+    """Make a service due now; return its id, or None where there is no such living service."""
+    rows = Resource.objects.filter(handle=handle, purged_at=None)
+    return rows.values_list("id", flat=True).first() if rows.update(next_reconcile_at=timezone.now()) else None

@@ -1,0 +1,67 @@
+"""How a service goes: a final backup and days in the bin, or at once; and the proof that nothing is left."""
+
+import datetime
+
+from django.conf import settings
+from django.utils import timezone
+
+from portal.clusters.backends.base import Backend
+from portal.core import conditions
+from portal.core.conditions import Status
+from portal.core.drivers import Observation
+from portal.resources.models import Child, DeletionPolicy, Resource
+
+LOOK_AGAIN = datetime.timedelta(seconds=2)
+FINAL_BACKUP_PATIENCE = datetime.timedelta(minutes=15)
+
+
+def days_in_bin() -> datetime.timedelta:
+    """Return how long a deleted service can be brought back."""
+    return datetime.timedelta(days=settings.DAYS_IN_BIN)
+
+
+def wants_nothing(resource: Resource) -> bool:
+    """Whether the service is to be taken away now, data included."""
+    if resource.deletion_requested_at is None:
+        return False
+    over = resource.purge_after is not None and resource.purge_after <= timezone.now()
+    return over or resource.deletion_policy == DeletionPolicy.WIPE
+
+
+def wants_running(resource: Resource, children: list[Child]) -> bool:
+    """Whether the engine process should run: as asked, and during a deletion until the final backup has ended."""
+    if resource.deletion_requested_at is None or not resource.running:
+        return resource.running
+    patient = resource.deletion_requested_at + FINAL_BACKUP_PATIENCE > timezone.now()
+    return patient and any(_is_open_final_backup(child) for child in children)
+
+
+def _is_open_final_backup(child: Child) -> bool:
+    return bool(child.facts.get("final")) and child.state in ("pending", "running")
+
+
+def advance(resource: Resource, observation: Observation) -> None:
+    """Put a service into the bin once it has stopped."""
+    if resource.deletion_requested_at is None or resource.deleted_at is not None:
+        return
+    stopped = any(c.type == "Stopped" and c.status is Status.TRUE for c in observation.conditions)
+    if stopped:
+        resource.deleted_at = timezone.now()
+        resource.purge_after = resource.deleted_at + days_in_bin()
+
+
+def purge(resource: Resource, backend: Backend) -> datetime.timedelta | None:
+    """Ask for everything to be removed and see what is left; the tombstone comes when nothing is."""
+    backend.delete(resource.handle, fence=resource.fence)
+    left = backend.leftovers(resource.handle)
+    if left:
+        resource.conditions = conditions.merge(
+            resource.conditions,
+            [conditions.not_ready("Removing", f"Still to be removed: {', '.join(left)[:400]}")],
+            generation=resource.generation,
+            now=timezone.now(),
+        )
+        return LOOK_AGAIN
+    resource.purged_at = timezone.now()
+    resource.deleted_at = resource.deleted_at or resource.purged_at
+    return None

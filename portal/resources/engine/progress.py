@@ -1,0 +1,174 @@
+"""Operations on their way: their steps, and when each type has come to its end."""
+
+import datetime
+from typing import Any
+
+from django.db import connection
+
+from portal.core import conditions
+from portal.core.conditions import Status
+from portal.core.drivers import Observation, UnitStep
+from portal.resources import events
+from portal.resources.models import Child, Operation, Resource
+
+Step = dict[str, Any]
+Verdict = tuple[str, str]  # (new state or "", message)
+GOING_ON: Verdict = ("", "")
+
+
+def advance(
+    operation: Operation,
+    resource: Resource,
+    child: Child | None,
+    observation: Observation | None,
+    *,
+    gone: bool,
+    now: datetime.datetime,
+) -> None:
+    """Move one open operation on; end it where the time has come."""
+    before = (operation.state, operation.steps, operation.message)
+    state, message = (
+        _child_verdict(operation, resource, child, gone) if operation.child_name else _verdict(operation, resource)
+    )
+    if not state and operation.deadline_at <= now:
+        state, message = Operation.State.TIMED_OUT, _too_late(operation, resource)
+    operation.state = state or Operation.State.RUNNING
+    operation.message = message or _current_message(resource, child)
+    operation.steps = _steps(operation, observation, now)
+    if state:
+        end(operation, state, operation.message, now)
+    elif (operation.state, operation.steps, operation.message) != before:
+        operation.save(update_fields=["state", "steps", "message"])
+
+
+def end(operation: Operation, state: str, message: str, now: datetime.datetime) -> None:
+    """Close an operation, tell the activity list, and wake who waits for it."""
+    operation.state, operation.message, operation.finished_at = state, message[:500], now
+    if state in (Operation.State.FAILED, Operation.State.TIMED_OUT):
+        operation.error = _problem(operation, state, message)
+    operation.save(update_fields=["state", "steps", "message", "error", "finished_at"])
+    severity = "normal" if state == Operation.State.SUCCEEDED else "warning"
+    words = f"{operation.type.replace('_', ' ').capitalize()} {operation.child_name}".strip()
+    sentence = f"{words} {operation.get_state_display().lower()}" + (f": {message}" if severity == "warning" else "")
+    events.note(operation.resource, "OperationEnded", sentence, operation=operation, severity=severity)
+    announce(operation)
+
+
+def _problem(operation: Operation, state: str, message: str) -> dict[str, object]:
+    code = "operation_failed" if state == Operation.State.FAILED else "operation_timed_out"
+    return {
+        "type": "about:blank",
+        "title": operation.get_state_display(),
+        "status": 500 if state == Operation.State.FAILED else 504,
+        "code": code,
+        "detail": message,
+        "instance_usable": operation.resource.health in ("healthy", "degraded"),
+        "repeatable": True,
+        "retryable": True,
+    }
+
+
+def _verdict(operation: Operation, resource: Resource) -> Verdict:
+    """Judge an operation on the whole service."""
+    if operation.type == "delete":
+        gone = resource.purged_at is not None or resource.deleted_at is not None
+        return (Operation.State.SUCCEEDED, "") if gone else GOING_ON
+    if resource.observed_generation < operation.generation:
+        return _refusal(resource)
+    if operation.type == "stop":
+        return (Operation.State.SUCCEEDED, "") if _is(resource, "Stopped") else GOING_ON
+    if _is(resource, "Ready") or not resource.running:
+        return Operation.State.SUCCEEDED, ""
+    return _refusal(resource)
+
+
+def _refusal(resource: Resource) -> Verdict:
+    """Return a failure where nothing will change by itself."""
+    stalled = conditions.find(resource.conditions, "Stalled")
+    if stalled and stalled.status is Status.TRUE:
+        return Operation.State.FAILED, stalled.message
+    synced = conditions.find(resource.conditions, "Synced")
+    if synced and synced.reason == "Refused":
+        return Operation.State.FAILED, synced.message
+    return GOING_ON
+
+
+def _child_verdict(operation: Operation, resource: Resource, child: Child | None, gone: bool) -> Verdict:
+    """Judge an operation on one part."""
+    if gone or child is None:
+        succeeded = operation.type.startswith("delete")
+        return (
+            (Operation.State.SUCCEEDED, "") if succeeded else (Operation.State.CANCELLED, "It was deleted meanwhile.")
+        )
+    condition = conditions.find(child.conditions, "Ready")
+    message = condition.message if condition else ""
+    if child.observed_generation < operation.generation or operation.type.startswith("delete"):
+        return (
+            (Operation.State.FAILED, message)
+            if child.state == "failed" and not child.deletion_requested_at
+            else GOING_ON
+        )
+    verdicts = {"failed": Operation.State.FAILED, "cancelled": Operation.State.CANCELLED}
+    if child.state in ("ready", "succeeded"):
+        return Operation.State.SUCCEEDED, ""
+    return (verdicts[child.state], message) if child.state in verdicts else GOING_ON
+
+
+def _is(resource: Resource, kind: str) -> bool:
+    return conditions.is_true(resource.conditions, kind)
+
+
+def _current_message(resource: Resource, child: Child | None) -> str:
+    """Say what is being waited for."""
+    source = child.conditions if child is not None else resource.conditions
+    condition = conditions.find(source, "Ready")
+    synced = conditions.find(resource.conditions, "Synced")
+    if synced and synced.status is Status.FALSE:
+        return synced.message
+    return condition.message if condition and condition.status is not Status.TRUE else ""
+
+
+def _too_late(operation: Operation, resource: Resource) -> str:
+    waiting = _current_message(resource, operation.child) or "The service has not reported back."
+    return f"It takes longer than it should; the platform goes on trying. Last seen: {waiting}"
+
+
+def _steps(operation: Operation, observation: Observation | None, now: datetime.datetime) -> list[Step]:
+    """Return the steps for the customer: those of the backend since this operation began, with times."""
+    accepted: Step = {
+        "name": "accepted",
+        "state": "done",
+        "message": "",
+        **_times(operation.created_at, operation.created_at),
+    }
+    if observation is None:
+        return list(operation.steps) or [accepted]
+    own = [] if operation.child_name else [s for s in observation.steps if _belongs(s, operation)]
+    steps = [accepted, *(_step(step) for step in own)]
+    if operation.state in Operation.OPEN:
+        return steps
+    last = "done" if operation.state == Operation.State.SUCCEEDED else "failed"
+    return [*steps, {"name": operation.state, "state": last, "message": operation.message, **_times(now, now)}]
+
+
+def _belongs(step: UnitStep, operation: Operation) -> bool:
+    end_of_step = step.finished_at or step.started_at
+    return end_of_step is None or end_of_step >= operation.created_at - datetime.timedelta(seconds=1)
+
+
+def _step(step: UnitStep) -> Step:
+    state = "waiting" if step.started_at is None else "running" if step.finished_at is None else "done"
+    return {"name": step.name, "state": state, "message": step.message, **_times(step.started_at, step.finished_at)}
+
+
+def _times(started: datetime.datetime | None, finished: datetime.datetime | None) -> dict[str, str | None]:
+    return {
+        "started_at": started.isoformat(timespec="milliseconds") if started else None,
+        "finished_at": finished.isoformat(timespec="milliseconds") if finished else None,
+    }
+
+
+def announce(operation: Operation) -> None:
+    """Wake those who wait for an operation (``queries.wait_for_operation``); sent when the transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('operation', %s)", [str(operation.id)])

@@ -1,0 +1,76 @@
+"""Builds what a driver is shown: a service with its children, links and origin, all values."""
+
+import uuid
+
+from portal.core.drivers import ChildView, LinkView, Origin, View
+from portal.core.offerings import Offering
+from portal.resources.models import Child, Link, Resource
+
+
+def build(resource: Resource, children: list[Child], *, running: bool) -> View:
+    """Return the view of a service; ``running`` may differ from what is asked while it is being deleted."""
+    offering = resource.offering
+    return View(
+        handle=resource.handle,
+        offering=resource.offering_slug,
+        name=resource.name,
+        version=resource.version,
+        release=resource.release,
+        plan=resource.plan,
+        spec=resource.load_spec(),
+        generation=resource.generation,
+        running=running,
+        restarts=resource.restarts,
+        host=resource.cluster.capabilities.get("host", "localhost"),
+        children=tuple(view for child in children if (view := child_view(offering, child)) is not None),
+        links=_links(resource) if offering.has_links else {},
+        origin=_origin(resource),
+        facts=resource.facts,
+    )
+
+
+def child_view(offering: Offering, child: Child) -> ChildView | None:
+    """Return a child as the driver sees it; None for one of a kind that the offering no longer has."""
+    kind = offering.child(child.kind)
+    if kind is None:
+        return None
+    return ChildView(
+        id=child.id,
+        kind=child.kind,
+        name=child.name,
+        spec=kind.spec.model_validate(child.spec),
+        generation=child.generation,
+        observed_generation=child.observed_generation,
+        deleting=child.deletion_requested_at is not None,
+        cancelled=child.cancel_requested,
+        state=child.state,
+        facts=child.facts,
+    )
+
+
+def _links(resource: Resource) -> dict[str, LinkView]:
+    rows = Link.objects.filter(source=resource).select_related("target")
+    return {
+        link.role: LinkView(
+            handle=link.target.handle,
+            offering=link.target.offering_slug,
+            name=link.target.name,
+            facts=link.target.facts,
+            ready=link.target.health in ("healthy", "degraded"),
+        )
+        for link in rows
+    }
+
+
+def _origin(resource: Resource) -> Origin | None:
+    stored = resource.origin
+    if not stored:
+        return None
+    return Origin(
+        handle=stored["handle"],
+        kind=stored["kind"],
+        child_id=uuid.UUID(stored["child_id"]),
+        facts=stored.get("facts", {}),
+        key=stored.get("key", ""),
+        in_place=stored.get("in_place", False),
+    )

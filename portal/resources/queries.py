@@ -1,0 +1,86 @@
+"""Reads for pages and API, each with what it shows fetched along."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+from django.db.models import Prefetch, QuerySet
+
+from portal.core.actors import Actor
+from portal.projects.models import Project
+from portal.resources.access import visible_resources
+from portal.resources.models import Child, Event, Operation, Resource
+
+
+def services(actor: Actor, *, project: Project | None = None) -> QuerySet[Resource]:
+    """Return the services that lists show this actor, with all that a row needs."""
+    rows = visible_resources(actor).listed().select_related("project", "region")
+    return with_open_operation(rows if project is None else rows.filter(project=project))
+
+
+def binned(actor: Actor, *, project: Project | None = None) -> QuerySet[Resource]:
+    """Return what is in the bin and can be brought back."""
+    rows = visible_resources(actor).binned().select_related("project", "region")
+    return rows if project is None else rows.filter(project=project)
+
+
+def with_open_operation(rows: QuerySet[Resource]) -> QuerySet[Resource]:
+    """Fetch each service's open lifecycle operation along, as ``open_operations``."""
+    running = Operation.objects.open().filter(lane="lifecycle")
+    return rows.prefetch_related(Prefetch("operations", queryset=running, to_attr="open_operations"))
+
+
+def current_operation(resource: Resource) -> Operation | None:
+    """Return what is being done to the whole service now."""
+    fetched: list[Operation] | None = getattr(resource, "open_operations", None)
+    if fetched is not None:
+        return fetched[0] if fetched else None
+    return Operation.objects.open().filter(resource=resource, lane="lifecycle").first()
+
+
+def children(resource: Resource, kind: str) -> QuerySet[Child]:
+    """Return the parts of one kind, oldest first."""
+    return Child.objects.filter(resource=resource, kind=kind)
+
+
+def operations(resource: Resource) -> QuerySet[Operation]:
+    return Operation.objects.filter(resource=resource).select_related("child")
+
+
+def activity(resource: Resource) -> QuerySet[Event]:
+    return Event.objects.filter(resource=resource).select_related("operation")
+
+
+def wait_for_operation(operation_id: uuid.UUID, seconds: float) -> Operation:
+    """Return the operation as soon as it has ended, or as it is when the seconds have passed."""
+    deadline = time.monotonic() + seconds
+    with _listening("operation"):
+        operation = _operation(operation_id)
+        while operation.is_open and (left := deadline - time.monotonic()) > 0:
+            _notified(str(operation_id), left)
+            operation = _operation(operation_id)
+    return operation
+
+
+def _operation(operation_id: uuid.UUID) -> Operation:
+    return Operation.objects.select_related("resource__project", "child").get(id=operation_id)
+
+
+@contextmanager
+def _listening(channel: str) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"LISTEN {channel}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"UNLISTEN {channel}")
+
+
+def _notified(payload: str, seconds: float) -> None:
+    """Sleep in the database's own wait until the payload comes or the time is over."""
+    for note in connection.connection.notifies(timeout=seconds):
+        if note.payload == payload:
+            return

@@ -1,0 +1,67 @@
+"""``state`` and ``health``: pure functions of what is asked and what was seen. Nothing else decides either word."""
+
+from portal.core import conditions
+from portal.core.conditions import Condition, Status
+from portal.resources.models import Health, Resource, State
+
+
+def refresh(resource: Resource) -> None:
+    """Compute both words anew; whoever changes a row calls it before saving."""
+    resource.state = state_of(resource)
+    resource.health = health_of(resource)
+
+
+def state_of(resource: Resource) -> State:
+    """Return where the service is in its life."""
+    if resource.purged_at is not None:
+        return State.PURGED
+    if resource.deletion_requested_at is not None:
+        return State.DELETED if resource.deleted_at is not None else State.DELETING
+    seen = {condition.type: condition for condition in conditions.load(resource.conditions)}
+    if not resource.running:
+        return State.STOPPED if _true(seen, "Stopped") else State.STOPPING
+    if resource.is_settled and _true(seen, "Ready"):
+        return State.RUNNING
+    if _stuck(seen):
+        return State.FAILED
+    return _on_the_way(resource, seen)
+
+
+def _on_the_way(resource: Resource, seen: dict[str, Condition]) -> State:
+    if resource.origin and resource.origin.get("generation", 1) > resource.observed_generation:
+        return State.RESTORING
+    if resource.ready_once_at is None:
+        return State.PROVISIONING
+    if _true(seen, "Stopped") or _reason(seen, "Ready") == "Starting":
+        return State.STARTING
+    return State.RUNNING if resource.is_settled else State.UPDATING
+
+
+def health_of(resource: Resource) -> Health:
+    """Return how well the service serves; unknown where it should not serve."""
+    seen = {condition.type: condition for condition in conditions.load(resource.conditions)}
+    if not resource.running or resource.deletion_requested_at is not None or resource.ready_once_at is None:
+        return Health.UNKNOWN
+    if not _true(seen, "Ready"):
+        return Health.UNAVAILABLE
+    return Health.DEGRADED if _impaired(seen) else Health.HEALTHY
+
+
+def _impaired(seen: dict[str, Condition]) -> bool:
+    """Whether something besides readiness is wrong: a failed apply, or any warning the offering adds."""
+    failed_apply = "Synced" in seen and seen["Synced"].status is Status.FALSE
+    warnings = set(seen) - {"Accepted", "Synced", "Ready", "Stopped", "UpdatePending"}
+    return failed_apply or any(_true(seen, kind) for kind in warnings)
+
+
+def _stuck(seen: dict[str, Condition]) -> bool:
+    """Whether nothing will change by itself: the driver says Stalled, or the backend refused for good."""
+    return _true(seen, "Stalled") or _reason(seen, "Synced") == "Refused"
+
+
+def _true(seen: dict[str, Condition], kind: str) -> bool:
+    return kind in seen and seen[kind].status is Status.TRUE
+
+
+def _reason(seen: dict[str, Condition], kind: str) -> str:
+    return seen[kind].reason if kind in seen else ""

@@ -1,0 +1,46 @@
+"""Celery's entry points to the engine: ids in, a turn done. A lost message costs time: the sweep finds what is due."""
+
+import logging
+import uuid
+
+from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from portal.resources import engine
+from portal.resources.engine import claim
+from portal.resources.models import Resource
+
+logger = logging.getLogger(__name__)
+SWEEP_AT_ONCE = 500
+
+
+@shared_task(name="portal.resources.tasks.reconcile")
+def reconcile(resource_id: str) -> None:
+    """Take one turn for a service, and ask for the next where something has moved meanwhile."""
+    if engine.reconcile(uuid.UUID(resource_id)):
+        enqueue(uuid.UUID(resource_id))
+
+
+@shared_task(name="portal.resources.tasks.wake")
+def wake(handle: str) -> None:
+    """Look at the service behind a handle now: its backend has seen a change."""
+    resource_id = claim.wake(handle=handle)
+    if resource_id is not None:
+        reconcile(str(resource_id))
+
+
+@shared_task(name="portal.resources.tasks.sweep_due", expires=30)
+def sweep_due() -> None:
+    """Take up what is due, whoever forgot it."""
+    due = Resource.objects.due(timezone.now()).values_list("id", flat=True)
+    for resource_id in due[:SWEEP_AT_ONCE]:
+        enqueue(resource_id)
+
+
+def enqueue(resource_id: uuid.UUID) -> None:
+    """Ask for a turn. Without a broker nothing is lost: the row is due and the sweep will find it."""
+    try:
+        reconcile.apply_async((str(resource_id),), retry=False)
+    except OperationalError:
+        logger.warning("the broker does not answer; the sweep will take up what is due")

@@ -1,0 +1,204 @@
+"""All settings. What differs between places comes from the environment; ``manage.py up`` sets it for its processes.
+
+An embedded instance owns the directory ``ARCHIPEL_DATA``: its database, broker, keys and services are found there.
+In production DATABASE_URL, BROKER_URL, SECRET_KEY and ALLOWED_HOSTS say it instead (README, "In production").
+"""
+
+import os
+from pathlib import Path
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.bootstrap import paths
+from portal.core.environment import boolean, database, items, secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ARCHIPEL_DATA = paths.data_directory(BASE_DIR)
+ARCHIPEL_PACKAGES = Path(os.environ.get("ARCHIPEL_PACKAGES", ARCHIPEL_DATA / "packages"))
+ARCHIPEL_EMBEDDED = "DATABASE_URL" not in os.environ
+VERSION = "0.1.0"
+
+# ---- places and secrets ----------------------------------------------------------------------------------------------
+DEBUG = boolean("DEBUG")
+SECRET_KEY = secret_key(ARCHIPEL_DATA / "keys" / "secret_key", required=not ARCHIPEL_EMBEDDED)
+ALLOWED_HOSTS = items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = items("CSRF_TRUSTED_ORIGINS", [])
+BASE_URL = os.environ.get("BASE_URL", f"http://127.0.0.1:{os.environ.get('ARCHIPEL_PORT', '8000')}")
+SECURE = BASE_URL.startswith("https://")
+
+# ---- applications ----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "portal.core",
+    "portal.audit",
+    "portal.notify",
+    "portal.accounts",
+    "portal.projects",
+    "portal.clusters",
+    "portal.resources",
+    "portal.catalog",
+    "portal.console",
+    "portal.instance",
+    "apps.databases",
+    "apps.billing",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.core.middleware.request_id",
+    "portal.core.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "portal.core.middleware.problems",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.console.context.console",
+            ],
+            "builtins": ["portal.core.templatetags.ui"],
+        },
+    }
+]
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+DATABASES = {"default": database(os.environ.get("DATABASE_URL"), socket=paths.run_directory(ARCHIPEL_DATA))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+BROKER_URL = os.environ.get("BROKER_URL", f"redis+socket://{paths.run_directory(ARCHIPEL_DATA)}/broker.sock")
+CACHE_URL = os.environ.get("CACHE_URL", BROKER_URL.replace("redis+socket://", "unix://", 1))
+CACHES = {
+    "default": {
+        "BACKEND": "portal.core.cache.ForgivingCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "archipel",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+}
+
+# ---- people ----------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/sign-in"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+SIGN_IN_BY_LINK = boolean("ARCHIPEL_SIGN_IN_BY_LINK")  # set by `up`, which serves loopback only
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# ---- the halves' seams (DESIGN 4) ------------------------------------------------------------------------------------
+PRICER = "apps.billing.pricer.BookPricer"
+ADMISSION = ["portal.resources.admission.one_organization_without_isolation"]
+METRICS = "portal.clusters.reads.LiveMetrics"
+BACKENDS = {"local": "portal.clusters.backends.local.backend.LocalBackend"}
+DAYS_IN_BIN = int(os.environ.get("DAYS_IN_BIN", "14"))
+WAKE = "portal.resources.tasks.wake"  # the task that a backend sends when it has seen a change
+
+# ---- work ------------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = BROKER_URL
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 45  # seconds; the lease is longer (resources.engine.LEASE)
+CELERY_TASK_SOFT_TIME_LIMIT = 40
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 5, "socket_connect_timeout": 2}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# ---- API -------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.accounts.api.authentication.TokenAuthentication",
+        "portal.accounts.api.authentication.SameSiteSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["portal.core.api.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "portal.core.api.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.core.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Archipel",
+    "DESCRIPTION": "Managed platform services, ordered and run by API.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": ["portal.core.api.schema.postprocess"],
+}
+
+# ---- pages -----------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = ARCHIPEL_DATA / "static" if ARCHIPEL_EMBEDDED else BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if boolean("TRUST_PROXY") else None
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"django.server": {"level": "WARNING"}},
+}

@@ -1,0 +1,81 @@
+"""A local region whose backend is kept in memory, and the toy offering."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.utils import timezone
+
+from portal.accounts.models import User
+from portal.clusters import registry as clusters
+from portal.clusters.models import Cluster, Region
+from portal.core import registry
+from portal.core.actors import Actor
+from portal.projects.models import Project
+from portal.resources import actions, engine, tasks
+from portal.resources.models import Operation, Resource
+from tests.resources.doubles import TOY, MemoryBackend
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> MemoryBackend:
+    memory = MemoryBackend()
+    monkeypatch.setattr("portal.resources.engine.turn.backend_of", lambda cluster: memory)
+    monkeypatch.setattr("portal.clusters.reads.backend_of", lambda cluster: memory)
+    clusters._backend.cache_clear()
+    return memory
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    found = {**registry.offerings(), TOY.slug: TOY}
+    monkeypatch.setattr(registry, "offerings", lambda: found)
+    yield
+
+
+@pytest.fixture
+def cluster(db: None) -> Cluster:
+    region = Region.objects.create(slug="local", name="This machine")
+    return Cluster.objects.create(region=region, name="local", kind="local", capabilities={"isolation": True})
+
+
+@pytest.fixture
+def actor(developer: User, actor_of: Callable[..., Actor]) -> Actor:
+    return actor_of(developer)
+
+
+@pytest.fixture
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    asked: list[object] = []
+    monkeypatch.setattr(tasks, "enqueue", asked.append)
+    return asked
+
+
+@pytest.fixture
+def kernel(toy: None, backend: MemoryBackend, cluster: Cluster, enqueued: list[object]) -> MemoryBackend:
+    """All that an order needs."""
+    return backend
+
+
+@pytest.fixture
+def order(kernel: MemoryBackend, actor: Actor, project: Project) -> Callable[..., Operation]:
+    """``order(name, **fields)``: an order of the toy, not reconciled yet."""
+
+    def make(name: str = "box", **fields: object) -> Operation:
+        request = actions.OrderRequest(name=name, offering="toy", **fields)  # type: ignore[arg-type]
+        return actions.order(actor, project=project, request=request)
+
+    return make
+
+
+def turn(resource: Resource, times: int = 3) -> Resource:
+    """Take some turns of the engine and return the row as it is then."""
+    for _ in range(times):
+        Resource.objects.filter(id=resource.id, next_reconcile_at__isnull=False).update(next_reconcile_at=timezone.now())
+        engine.reconcile(resource.id)
+    return Resource.objects.get(id=resource.id)
+
+
+@pytest.fixture
+def running(order: Callable[..., Operation]) -> Resource:
+    """A toy that runs."""
+    return turn(order().resource)
