@@ -10,7 +10,7 @@ from pathlib import Path
 from django.utils.translation import gettext_lazy as _
 
 from portal.bootstrap import paths
-from portal.core.environment import boolean, database, items, secret_key
+from portal.core.environment import boolean, database, families, items, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ARCHIPEL_DATA = paths.data_directory(BASE_DIR)
@@ -52,8 +52,7 @@ INSTALLED_APPS = [
     "portal.catalog",
     "portal.console",
     "portal.instance",
-    "apps.databases",
-    "apps.billing",
+    *families(BASE_DIR / "apps"),
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

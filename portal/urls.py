@@ -6,15 +6,17 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from portal.api_urls import reference_urls
+
 own = [
     path("", include("portal.instance.urls")),
     path("", include("portal.console.urls")),
     path("", include("portal.accounts.urls")),
     path("", include("portal.projects.urls")),
-    path("", include("portal.audit.urls")),
     path("", include("portal.catalog.urls")),
     path("", include("portal.resources.urls")),
     path("api/v1/", include("portal.api_urls")),
+    path("api/", include(reference_urls)),
     path("admin/", admin.site.urls),
 ]
 

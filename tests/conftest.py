@@ -1,3 +1,55 @@
-"""Loads the fixtures that every test may ask for."""
+"""What every test may use: ``--full``, a browser, waiting with a deadline, and the people of ``tests/fixtures.py``."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+
+from portal.instance.browser import chromium
+from portal.instance.failed import Failed
 
 pytest_plugins = ["tests.fixtures"]
+T = TypeVar("T")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run the tests marked full as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        long = [item for item in items if item.get_closest_marker("full")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+    browsing = [item for item in items if item.get_closest_marker("browser")]
+    if browsing and not config.option.collectonly:
+        _provide_browser(browsing)
+
+
+def _provide_browser(items: list[pytest.Item]) -> None:
+    """Name the browser in ``ARCHIPEL_CHROMIUM``. Without one its tests skip; in CI that fails the run."""
+    from django.conf import settings
+
+    try:
+        os.environ["ARCHIPEL_CHROMIUM"] = str(chromium(settings.ARCHIPEL_PACKAGES))
+    except Failed as error:
+        if os.environ.get("CI"):
+            raise pytest.UsageError(f"no browser for the tests: {error}") from error
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=f"no browser: {error}"))
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """Return a function that asks again until the answer is true, and fails when the time is up."""
+
+    def wait(question: Callable[[], T], *, within: float = 10.0, every: float = 0.02) -> T:
+        end = time.monotonic() + within
+        while not (answer := question()):
+            assert time.monotonic() < end, f"not within {within} s: {getattr(question, '__name__', question)}"
+            time.sleep(every)
+        return answer
+
+    return wait

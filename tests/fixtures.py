@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from portal.accounts import token_format
@@ -11,6 +13,16 @@ from portal.accounts.actors import actor_for
 from portal.accounts.models import ApiToken, User, digest
 from portal.core.actors import Actor
 from portal.projects.models import Membership, Organization, Project, ProjectMembership
+
+
+@pytest.fixture(autouse=True)
+def plain_frame(settings: Settings) -> None:
+    """Static files by their own names and a cache in this process: neither is what these tests are about."""
+    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": static}
+    settings.WHITENOISE_AUTOREFRESH = True
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
 
 
 @pytest.fixture

@@ -6,3 +6,4 @@ class DatabasesConfig(AppConfig):
     name = "apps.databases"
     label = "databases"
     verbose_name = _("Databases")
+    icon = "database"

@@ -107,18 +107,43 @@ def create_token(
     return token, plain
 
 
-def revoke_token(actor: Actor, token: ApiToken) -> None:
+def revoke_token(actor: Actor, token: ApiToken, *, reason: str = "") -> None:
     """End a token at once. Revoking it again changes nothing."""
-    _refuse_readers(actor, "token.revoke")
+    require_writing(actor, "token.revoke")
+    if actor.id != token.user_id and not actor.is_operator:
+        raise _denied(actor, "token.revoke")
     with transaction.atomic():
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
-            _record(actor, "token.revoke", token, {})
+            _record(actor, "token.revoke", token, {}, reason)
+
+
+def set_active(actor: Actor, user: User, *, active: bool, reason: str) -> None:
+    """Shut a person out or let them in again; an operator's to do. Raises Problem ``permission_denied``."""
+    if not actor.is_operator or actor.scopes is not None or actor.id == user.id:
+        raise _denied(actor, "user.set_active")
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active):
+            changes = {"is_active": [not active, active]}
+            audit.record(
+                actor=actor,
+                action="user.set_active",
+                target_kind="user",
+                target_id=user.id,
+                changes=changes,
+                reason=reason,
+            )
 
 
 def signed_in_by_password(user: User, *, address: str, request_id: str) -> None:
     """Record that somebody signed in with their password."""
     actor = Actor("user", user.id, user.email, address=address, request_id=request_id)
     audit.record(actor=actor, action="user.sign_in", target_kind="user", target_id=user.id, reason="password")
+
+
+def require_writing(actor: Actor, action: str) -> None:
+    """Raise ``permission_denied``, and record the try, for a token that only reads."""
+    if not grant_of(actor.scopes).writes:
+        raise _denied(actor, action)
 
 
 def _person(actor: Actor) -> User:
@@ -142,7 +167,7 @@ def _check_token(name: str, scopes: Sequence[str], expires_at: datetime.datetime
 
 def _refuse_stronger(actor: Actor, scopes: Sequence[str], expires_at: datetime.datetime | None) -> None:
     """A token makes neither a stronger token nor one that outlives it."""
-    _refuse_readers(actor, "token.create")
+    require_writing(actor, "token.create")
     used = ApiToken.objects.filter(pk=actor.token_id).first() if actor.token_id else None
     ends = used.expires_at if used else None
     outlives = ends is not None and (expires_at is None or expires_at > ends)
@@ -150,17 +175,12 @@ def _refuse_stronger(actor: Actor, scopes: Sequence[str], expires_at: datetime.d
         raise _denied(actor, "token.create")
 
 
-def _refuse_readers(actor: Actor, action: str) -> None:
-    if not grant_of(actor.scopes).writes:
-        raise _denied(actor, action)
-
-
 def _denied(actor: Actor, action: str) -> Problem:
     audit.record(actor=actor, action=action, target_kind="token", target_id=actor.token_id, outcome="denied")
     return permission_denied(action, "tokens")
 
 
-def _record(actor: Actor, action: str, token: ApiToken, changes: dict[str, object]) -> None:
+def _record(actor: Actor, action: str, token: ApiToken, changes: dict[str, object], reason: str = "") -> None:
     audit.record(
         actor=actor,
         action=action,
@@ -168,6 +188,7 @@ def _record(actor: Actor, action: str, token: ApiToken, changes: dict[str, objec
         target_id=token.id,
         target_name=token.name,
         changes=changes,
+        reason=reason,
     )
 
 

@@ -21,7 +21,7 @@ def main() -> None:
     if data is not None:
         os.environ["ARCHIPEL_DATA"] = str(Path(data).absolute())
     command = arguments[0] if arguments else "help"
-    requirements = (RUN, TEST) if command == "test" else (RUN,)
+    requirements = (RUN, TEST) if command in ("test", "venv") else (RUN,)
     environment = Environment(ROOT)
     if os.geteuid() == 0 and command in WRITES_THE_TREE:
         os.environ.setdefault("SECRET_KEY", os.urandom(48).hex())  # it leaves nothing of root's in the instance
@@ -62,17 +62,23 @@ def _drop(environment: Environment, arguments: list[str], requirements: tuple[st
 
 
 def _run(arguments: list[str]) -> None:
-    """Run the command in this process."""
+    """Run the command in this process. ``venv`` has been carried out on the way: it prepares what the checks need."""
+    if arguments[:1] == ["venv"]:
+        return
     data = data_directory(ROOT)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     record = running.served(data)
     if record:
         os.environ.setdefault("ARCHIPEL_PORT", str(record["port"]))
         os.environ.setdefault("ARCHIPEL_SIGN_IN_BY_LINK", "1")
-    if arguments[:1] == ["up"] and not {"-h", "--help"} & set(arguments):
+    if arguments[:1] == ["up"]:
         from portal.instance.up import main as up
 
         up(ROOT, data, arguments[1:])
+    elif arguments[:1] == ["test"]:
+        from portal.instance.trial import run as test
+
+        raise SystemExit(test(ROOT, data, arguments[1:]))
     else:
         from django.core.management import execute_from_command_line
 

@@ -86,14 +86,14 @@ def _install(environment: Environment, python: Path, requirements: tuple[str, ..
     with tempfile.TemporaryDirectory(prefix="archipel-pip-") as scratch:
         command = pip.runner(python, environment.path, Path(scratch))
         for name in requirements:
-            _run_pip(command, environment.root / name)
+            _run_pip(command, environment.root / name, name)
     environment.marker.write_text(json.dumps(installed))
     _unfinished(environment).unlink()
 
 
-def _run_pip(command: list[str], file: Path) -> None:
+def _run_pip(command: list[str], file: Path, name: str) -> None:
     count = sum("==" in line for line in file.read_text().splitlines())
-    say(f"installing {count} packages of {file.parent.name}/{file.name}")
+    say(f"installing {count} packages of {name}")
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--only-binary", ":all:"]
     settings = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
     arguments = [*command, "install", *options, "-r", str(file), f"pip=={pip.VERSION}"]

@@ -56,7 +56,7 @@ def _has_pip(python: Path) -> bool:
 
 def _fetched(scratch: Path) -> str | None:
     """Return the pinned wheel, from the index that the machine's pip is set to use."""
-    page = index_url().rstrip("/") + "/pip/"
+    page = _page()
     try:
         link = _link(page, _get(page).decode("utf-8", "replace"))
         content = _get(link) if link else b""
@@ -69,6 +69,10 @@ def _fetched(scratch: Path) -> str | None:
     wheel = scratch / WHEEL
     wheel.write_bytes(content)
     return str(wheel)
+
+
+def _page() -> str:
+    return index_url().rstrip("/") + "/pip/"
 
 
 def _get(url: str) -> bytes:

@@ -24,8 +24,12 @@ def start_time(pid: int) -> int:
 
 def served(data: Path) -> dict[str, int] | None:
     """Return pid, start time and port of the ``up`` that serves a data directory now, if there is one."""
+    return _alive(data / "run" / "up.json")
+
+
+def _alive(file: Path) -> dict[str, int] | None:
     try:
-        record: dict[str, int] = json.loads((data / "run" / "up.json").read_text())
+        record: dict[str, int] = json.loads(file.read_text())
     except (OSError, ValueError):
         return None
     return record if record.get("start") and start_time(record["pid"]) == record["start"] else None
@@ -62,5 +66,10 @@ def check_up(data: Path, arguments: list[str]) -> None:
     """Say what stands in the way of ``up``. One that adopts finds its own web server on the port."""
     port = port_from(take(arguments, "--port")[1])
     refuse_second(data)
-    if "--adopt" not in arguments:
+    if "--adopt" not in arguments and not _has_leftovers(data):
         refuse_taken_port(port)
+
+
+def _has_leftovers(data: Path) -> bool:
+    """Tell whether a web server of a killed ``up`` is alive; ``up`` ends it and looks at the port afterwards."""
+    return _alive(data / "run" / "web.json") is not None

@@ -23,8 +23,11 @@ def settle(account: Account | None) -> Path:
         return Path(given).absolute()
     import tempfile  # slow, and of use to this command alone
 
-    os.environ[MARK] = tempfile.mkdtemp(prefix="archipel-test-")
-    return Path(os.environ[MARK])
+    fresh = tempfile.mkdtemp(prefix="archipel-test-")
+    if account:
+        os.chown(fresh, account.uid, account.gid)
+    os.environ[MARK] = fresh
+    return Path(fresh)
 
 
 def _packages(account: Account | None) -> Path | None:

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -69,7 +70,7 @@ def is_operator(request: HttpRequest) -> bool:
     return bool(request.user.is_active and getattr(request.user, "is_operator", False))
 
 
-def operator_action(label: str) -> Callable[[Act], AdminAction]:
+def operator_action(label: str | Promise) -> Callable[[Act], AdminAction]:
     """Make an admin action of ``act(request, obj, reason)``, which calls an action that writes the audit row.
 
     Operators alone may start it; a page asks for the reason first, which the tenant gets to see. A Problem that ``act``
@@ -80,7 +81,7 @@ def operator_action(label: str) -> Callable[[Act], AdminAction]:
         @functools.wraps(act)
         def run(model_admin: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
             if not is_operator(request):
-                raise permission_denied("provider.operate", label)
+                raise permission_denied("provider.operate", str(label))
             reason = request.POST.get("reason", "").strip()
             if not reason:
                 return _ask_for_reason(model_admin, request, rows, label, act.__name__)
@@ -95,7 +96,7 @@ def operator_action(label: str) -> Callable[[Act], AdminAction]:
 
 
 def _ask_for_reason(
-    model_admin: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Any], label: str, name: str
+    model_admin: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Any], label: str | Promise, name: str
 ) -> HttpResponse:
     context = {
         **model_admin.admin_site.each_context(request),

@@ -20,6 +20,11 @@ def items(name: str, default: list[str]) -> list[str]:
     return default if value is None else [item.strip() for item in value.split(",") if item.strip()]
 
 
+def families(folder: Path) -> list[str]:
+    """Return the apps under ``apps/``: what is sold is found, not listed."""
+    return [f"{folder.name}.{config.parent.name}" for config in sorted(folder.glob("*/apps.py"))]
+
+
 def secret_key(file: Path, *, required: bool) -> str:
     """Return SECRET_KEY: given, or an embedded instance's own, made on first use."""
     if given := os.environ.get("SECRET_KEY"):

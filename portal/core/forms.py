@@ -1,5 +1,6 @@
-"""Forms from specs: one field per setting, checked by the spec itself, with refusals beside the fields they are about."""
+"""Forms from specs: one field per setting, checked by the spec itself, with refusals beside their fields."""
 
+import decimal
 import enum
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ Choices = list[tuple[Any, Any]]
 
 
 class SpecForm(forms.Form):
-    """A form of a spec's visible fields. ``cleaned_spec()`` is what actions take; errors come from ``specs.validate``."""
+    """A form of a spec's visible fields. ``cleaned_spec()`` is what actions take; its spec finds the errors."""
 
     def __init__(
         self,
@@ -127,7 +128,7 @@ def _field(name: str, info: FieldInfo, references: Choices) -> forms.Field:
     made = _bare_field(info, references)
     made.label = title_of(name, info)
     made.help_text = _(info.description) if info.description else ""
-    made.required = info.is_required()
+    made.required = info.is_required() and inner_type(info) is not bool
     made.initial = None if info.is_required() else info.get_default(call_default_factory=True)
     made.unit = meta_of(info).unit  # type: ignore[attr-defined]
     if _is_list(inner_type(info)) and made.initial:
@@ -147,7 +148,7 @@ def _bare_field(info: FieldInfo, references: Choices) -> forms.Field:
         return forms.BooleanField()
     if kind is int:
         return forms.IntegerField(min_value=_bound(info, "ge"), max_value=_bound(info, "le"))
-    if isinstance(kind, type) and issubclass(kind, (float,)):
+    if kind in (float, decimal.Decimal):
         return forms.FloatField(min_value=_bound(info, "ge"), max_value=_bound(info, "le"))
     if _is_list(kind):
         return _Lines(widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}))

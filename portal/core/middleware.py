@@ -3,11 +3,9 @@
 Headers in which a proxy might name a user, an address or a host are not read here or anywhere else.
 """
 
-import json
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
 from http import HTTPStatus
 
 from django.conf import settings
@@ -15,7 +13,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from portal.core import csp
+from portal.core.api.problems import CONTENT_TYPE, document, trace_id
 from portal.core.errors import Problem, not_found
+from portal.core.htmx import toast, wants_partial
 
 Handler = Callable[[HttpRequest], HttpResponse]
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -67,7 +67,7 @@ class _Problems:
             return None
         if request.path.startswith(_API):
             return as_json(request, error)
-        return as_toast(error) if _wants_fragment(request) else as_page(request, error)
+        return as_toast(error) if wants_partial(request) else as_page(request, error)
 
 
 def as_page(request: HttpRequest, problem: Problem) -> HttpResponse:
@@ -78,27 +78,14 @@ def as_page(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 def as_toast(problem: Problem) -> HttpResponse:
     """Return an answer that leaves the page as it is and has ``app.js`` show the refusal."""
-    response = HttpResponse(status=problem.status)
-    response["HX-Reswap"] = "none"
-    response["HX-Trigger"] = json.dumps({"toast": {"message": problem.detail, "tone": "danger"}})
-    return response
+    response = HttpResponse(status=problem.status, headers={"HX-Reswap": "none"})
+    return toast(response, problem.detail, "danger")
 
 
 def as_json(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Return a problem document (RFC 9457) for what failed before or beside the API's own handler."""
-    body = {
-        "type": "about:blank",
-        "title": problem.title or problem.status.phrase,
-        "status": problem.status,
-        "detail": problem.detail,
-        "instance": request.path,
-        "code": problem.code,
-        "trace_id": getattr(request, "request_id", ""),
-        "retryable": problem.retryable,
-        "errors": [asdict(error) for error in problem.errors],
-        **problem.extra,
-    }
-    return JsonResponse(body, status=problem.status, content_type="application/problem+json")
+    body = document(problem, instance=request.path, trace_id=trace_id(request))
+    return JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE)
 
 
 def _is_bare_error(request: HttpRequest, response: HttpResponse) -> bool:
@@ -113,7 +100,3 @@ def _problem_of_status(status: HTTPStatus) -> Problem:
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem("internal_error", status, "Something went wrong here. It was logged.", retryable=True)
     return Problem(status.phrase.lower().replace(" ", "_"), status, status.description or status.phrase)
-
-
-def _wants_fragment(request: HttpRequest) -> bool:
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Boosted") != "true"

@@ -16,6 +16,11 @@ def families() -> dict[str, str]:
     return {config.label: str(config.verbose_name) for config in apps.get_app_configs() if _offerings_of(config.name)}
 
 
+def family_icon(label: str) -> str:
+    """Return the icon that a family's app declares."""
+    return str(getattr(apps.get_app_config(label), "icon", "box"))
+
+
 @functools.cache
 def offerings() -> dict[str, Offering]:
     """Return every offering by its slug. Read once per process."""

@@ -16,6 +16,7 @@ SETTINGS = {
     "maxmemory-policy": "noeviction",
     "daemonize": "no",
     "timeout": "0",
+    "set-proc-title": "no",  # a title would overwrite the environment that tells whose process it is
 }
 
 

@@ -5,14 +5,13 @@ watches the guardian.
 """
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
 
-from portal.instance import proc
 from portal.instance.commands import manage
 from portal.instance.processes import RESTORED, ended, reap, recorded
+from portal.instance.sweep import sweep
 
 LONGEST_DELAY = 30.0  # seconds between two attempts
 TIME_TO_START = 15.0
@@ -36,7 +35,8 @@ def _watch(data: Path) -> None:
     up = recorded(data / "run" / "up.json")
     if up and up.alive():
         handle = os.pidfd_open(up.pid)
-        ended(handle, 2**20)
+        while not ended(handle, 3600.0):
+            pass
         os.close(handle)
 
 
@@ -61,18 +61,6 @@ def _respawn(data: Path) -> bool:
             return True
     os.close(handle)
     return False
-
-
-def sweep(data: Path) -> None:
-    """Kill every process of the instance that is left, and what they have started."""
-    for _ in range(5):
-        left = set(proc.of_instance(data)) | set(proc.descendants(os.getpid()))
-        if not left:
-            return
-        for pid in left:
-            proc.send(pid, signal.SIGKILL)
-        reap()
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

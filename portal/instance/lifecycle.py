@@ -2,29 +2,26 @@
 
 import compileall
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from portal.bootstrap import paths, running
+from portal.bootstrap import running
 from portal.bootstrap.say import say
-from portal.clusters.backends.local.packages import PackageFetchFailed, ensure
-from portal.instance import broker, commands, guardian, logs, postgres, probe
+from portal.instance import commands, logs, probe
 from portal.instance.child import Child
+from portal.instance.failed import Failed
 from portal.instance.keeper import Deadline, Keeper, become_subreaper
 from portal.instance.prepared import Prepared
 from portal.instance.processes import Kept, Role
+from portal.instance.stores import Stores
+from portal.instance.sweep import sweep
 
 STOPPING = 55.0  # seconds that an orderly stop may take
 HOPELESS = 5  # failures of one role before the ready line that end the attempt
 PORTAL = ("beat", "worker", "web")
 ELSEWHERE = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "ARCHIPEL_ROLE")  # an embedded instance has its own
-
-
-class Failed(Exception):
-    """The instance can't come up; the message says why."""
 
 
 class Instance:
@@ -40,6 +37,7 @@ class Instance:
         }
         self.environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | own
         self.keeper = Keeper(data)
+        self.stores = Stores(data, self.environment, self.keeper)
         self.deadline = Deadline(STOPPING)
 
     # ---- start -------------------------------------------------------------------------------------------------------
@@ -52,7 +50,7 @@ class Instance:
             self._clear_leftovers()
         compileall.compile_dir(str(self.root / "portal"), quiet=2)
         compileall.compile_dir(str(self.root / "apps"), quiet=2)
-        self._start_stores()
+        self.stores.start()
         link = self._prepare_and_start(adopt=adopt)
         self._wait_until_ready(link)
 
@@ -63,25 +61,6 @@ class Instance:
             if kept.adopt():
                 kept.kill()
         running.refuse_taken_port(self.port)
-
-    def _start_stores(self) -> None:
-        valkey, server = self._package(broker.PACKAGE), self._package(postgres.PACKAGE)
-        self.keeper.add(broker.role(self.data, valkey, self.environment), adopt=True)
-        database = postgres.Postgres(self.data, server, self.environment)
-        if not database.cluster.exists():
-            say("making the portal's database")
-        try:
-            database.make()
-        except RuntimeError as error:
-            raise Failed(str(error)) from error
-        self.keeper.add(database.role(), adopt=True)
-
-    def _package(self, key: str) -> Path:
-        prefix = Path(self.environment.get("ARCHIPEL_PACKAGES", self.data / "packages"))
-        try:
-            return ensure(key, say, prefix=prefix)
-        except PackageFetchFailed as error:
-            raise Failed(str(error)) from error
 
     def _prepare_and_start(self, *, adopt: bool) -> Child:
         """Prepare the database first where it has to be; otherwise everything starts at a time."""
@@ -148,10 +127,11 @@ class Instance:
         with suppress(OSError):
             (self.data / "run" / "stopping").touch()
         self.deadline = Deadline(STOPPING)
-        for together in (PORTAL, ("supervisor",), ("broker",), ("database",), ("guardian",)):
-            self.keeper.stop(together, self.deadline)
-        guardian.sweep(self.data)
-        shutil.rmtree(paths.run_directory(self.data), ignore_errors=True)
+        self.keeper.stop(PORTAL, self.deadline)
+        self.keeper.stop(["supervisor"], self.deadline)
+        self.stores.stop(self.deadline)
+        self.keeper.stop(["guardian"], self.deadline)
+        sweep(self.data)
 
     def hurry(self) -> None:
         """Cut short what is still waited for."""

@@ -28,8 +28,10 @@ def own(data: Path, port: int) -> Iterator[None]:
         me = identity(os.getpid())
         record.write_text(json.dumps({"pid": me.pid, "start": me.start, "port": port}))
         make_run_directory(data)
-        yield
-        record.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            record.unlink(missing_ok=True)
 
 
 def make_run_directory(data: Path) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from portal.bootstrap import paths
 from portal.instance import proc
+from portal.instance.failed import Failed
 from portal.instance.processes import Role
 
 PACKAGE = "postgresql-17.10"
@@ -63,7 +64,7 @@ class Postgres:
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
+            raise Failed(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
 
     def role(self) -> Role:
         """Return what ``up`` keeps running."""

@@ -57,6 +57,7 @@ class Kept:
     handle: int = -1  # pidfd
     failures: int = 0
     started: float = 0.0
+    ended_at: float = 0.0
     due: float = 0.0
 
     @property
@@ -86,26 +87,27 @@ class Kept:
 
     def _take(self, process: Identity) -> None:
         self.process, self.started = process, time.monotonic()
-        try:
-            self.handle = os.pidfd_open(process.pid)
-        except ProcessLookupError:
-            self.handle = -1
+        self.handle = _open(process.pid)
 
     def lost(self) -> None:
         """Note the end, and when to start the next process: soon if this one ran well, later if it keeps failing."""
         if self.handle >= 0:
             os.close(self.handle)
         self.handle = -1
-        now = time.monotonic()
-        self.failures = 1 if now - self.started > PROVEN else self.failures + 1
-        self.due = now + min(LONGEST_DELAY, FIRST_DELAY * 2 ** (self.failures - 1))
+        self.ended_at = time.monotonic()
+        self.failures = 1 if self.ended_at - self.started > PROVEN else self.failures + 1
+        self.due = self.ended_at + min(LONGEST_DELAY, FIRST_DELAY * 2 ** (self.failures - 1))
 
     def clear(self) -> None:
         """Kill what a dead process has left: the children of its session, and what the role names."""
         last = self.process or recorded(self.record)
         left = proc.session_members(last.pid) if last and not last.alive() else []
-        for pid in [*left, *self.role.leftovers()]:
-            proc.send(pid, signal.SIGKILL)
+        handles = [handle for pid in [*left, *self.role.leftovers()] if (handle := _open(pid)) >= 0]
+        for handle in handles:
+            _signal(handle, signal.SIGKILL)
+        for handle in handles:  # their ports and locks are free when they are gone, not before
+            ended(handle, 2.0)
+            os.close(handle)
 
     def ask_to_stop(self) -> None:
         """Send the first step's signal, so that several roles can stop at a time."""
@@ -128,12 +130,23 @@ class Kept:
     def _send(self, number: signal.Signals) -> None:
         """Signal through the pidfd: it can't hit a process that came later with the same pid."""
         if self.handle >= 0:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.handle, number)
+            _signal(self.handle, number)
 
     def _wait(self, seconds: float) -> None:
         if self.handle >= 0 and ended(self.handle, seconds):
             self.lost()
+
+
+def _open(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return -1
+
+
+def _signal(handle: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        signal.pidfd_send_signal(handle, number)
 
 
 def ended(handle: int, seconds: float) -> bool:

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import connection
 from redis import Redis
 
+from portal.clusters.backends.local.supervisor import control
 from portal.instance.tasks import BEAT, WORKER
 
 FRESH = 20.0  # seconds; a heartbeat is due every 5
@@ -60,6 +61,4 @@ def _heard_of(key: str) -> str:
 
 
 def _supervisor() -> str:
-    from portal.clusters.backends.local.supervisor import client
-
-    return "" if client.ping() else "does not answer"
+    return "" if control.ping(settings.ARCHIPEL_DATA) else "does not answer"

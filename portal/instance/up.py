@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from portal.bootstrap import running
 from portal.bootstrap.say import say
-from portal.instance.lifecycle import Failed, Instance
+from portal.instance.failed import Failed
+from portal.instance.lifecycle import Instance
 from portal.instance.ownership import own
 
 
@@ -22,6 +23,7 @@ class Stop(BaseException):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``up``."""
+    parser.add_argument("--data", metavar="DIR", help="the directory that holds everything (default: .archipel)")
     parser.add_argument("--port", type=int, default=running.port_from(None), help="on 127.0.0.1 (default: %(default)s)")
     parser.add_argument("--adopt", action="store_true", help=argparse.SUPPRESS)  # the guardian's: take over what runs
 

@@ -15,7 +15,7 @@ from portal.core.actors import Actor
 from portal.core.errors import Problem, not_found, permission_denied
 from portal.projects import permissions as table
 from portal.projects.models import Membership, Organization, Project, ProjectMembership
-from portal.projects.scopes import allowed_projects, narrowed
+from portal.projects.scopes import allowed_projects, narrowed, narrowed_in_organization
 
 SLUG = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -76,7 +76,7 @@ def permissions_in_organization(actor: Actor, organization: Organization) -> fro
     """Return all that the actor may do in an organization itself."""
     membership = Membership.objects.filter(user_id=account_of(actor), organization=organization)
     role = membership.values_list("role", flat=True).first()
-    return narrowed(actor, table.organization_permissions(role) | provider_permissions(actor))
+    return narrowed_in_organization(actor, table.organization_permissions(role) | provider_permissions(actor))
 
 
 def require(actor: Actor, project: Project, permission: str, *, on: str) -> None:
@@ -124,7 +124,7 @@ def _in_scope(actor: Actor, permission: str) -> QuerySet[Project]:
 
 
 def _organizations_in_scope(actor: Actor, permission: str) -> QuerySet[Organization]:
-    if permission not in narrowed(actor, frozenset({permission})):
+    if permission not in narrowed_in_organization(actor, frozenset({permission})):
         return Organization.objects.none()
     limit = allowed_projects(actor)
     if limit is None:

@@ -13,18 +13,28 @@ from portal.projects.models import Project, ProjectRole
 def add_member(actor: Actor, *, project: Project, email: str, organization_role: str, project_role: str) -> User:
     """Give somebody who has an account here roles in the project and, if they are new to it, in its organization.
 
-    A project's admin adds people of the organization; somebody new to it takes the organization's admin. Raises Problem:
-    ``permission_denied``, ``invalid_arguments``.
+    Raises as ``check_addition``.
+    """
+    user, role = check_addition(actor, project=project, email=email, organization_role=organization_role)
+    set_roles(actor, project=project, user=user, organization_role=role, project_role=project_role or None)
+    return user
+
+
+def check_addition(actor: Actor, *, project: Project, email: str, organization_role: str) -> tuple[User, str | None]:
+    """Return the person and the role that they need in the organization, if the actor may add them.
+
+    A project's admin adds people of the organization; somebody new to it takes the organization's admin.
+    Raises Problem: ``permission_denied``, ``invalid_arguments``.
     """
     access.require(actor, project, "project.members", on=project.slug)
     user = User.objects.filter(email__iexact=email, is_active=True).first()
     if user is None:
         detail = _("Nobody here has this address. Ask your operator to make an account first.")
         raise invalid(FieldError("/email", "unknown", detail))
-    is_member = actions.role_in_organization(project.organization, user) is not None
-    role = None if is_member else organization_role
-    set_roles(actor, project=project, user=user, organization_role=role, project_role=project_role or None)
-    return user
+    if actions.role_in_organization(project.organization, user) is not None:
+        return user, None
+    actions.check_membership(actor, organization=project.organization, user=user, role=organization_role)
+    return user, organization_role
 
 
 def set_roles(

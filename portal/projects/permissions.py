@@ -42,6 +42,13 @@ def project_permissions(organization_role: str | None, project_role: str | None)
     return organization_permissions(organization_role) | BY_PROJECT_ROLE.get(project_role or "", frozenset())
 
 
+def effective_project_role(organization_role: str | None, project_role: str | None) -> str | None:
+    """Return the highest project role whose permissions both roles together cover, such as ``admin`` for an owner."""
+    allowed = project_permissions(organization_role, project_role)
+    covered = [role for role, permissions in BY_PROJECT_ROLE.items() if permissions <= allowed]
+    return max(covered, key=lambda role: len(BY_PROJECT_ROLE[role]), default=None)
+
+
 def roles_with(roles: dict[str, frozenset[str]], permission: str) -> list[str]:
     """Return the roles of one of the two tables above that have a permission."""
     return [role for role, permissions in roles.items() if permission in permissions]

@@ -1,7 +1,5 @@
 """Reads of organizations, projects and members, for pages and API."""
 
-import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import F, FilteredRelation, Q, QuerySet
@@ -9,9 +7,11 @@ from django.http import HttpRequest
 
 from portal.accounts.actors import account_of
 from portal.accounts.models import User
+from portal.core import ids
 from portal.core.actors import Actor
+from portal.core.errors import not_found
 from portal.projects import access
-from portal.projects.models import Membership, Organization, Project
+from portal.projects.models import Membership, Organization, OrganizationRole, Project, ProjectRole
 from portal.projects.permissions import project_permissions
 
 SESSION_KEY = "project"
@@ -24,6 +24,14 @@ class Member:
     user: User
     organization_role: str | None
     project_role: str | None
+
+    @property
+    def organization_label(self) -> str:
+        return str(OrganizationRole(self.organization_role).label) if self.organization_role else ""
+
+    @property
+    def project_label(self) -> str:
+        return str(ProjectRole(self.project_role).label) if self.project_role else ""
 
     @property
     def sees_project(self) -> bool:
@@ -66,6 +74,18 @@ def members_of(project: Project, *, everybody: bool) -> list[Member]:
     return [person for person in people if everybody or person.sees_project]
 
 
-def names_of(people: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, str]:
-    """Return the mail addresses of people by id, for pages that show who did something."""
-    return dict(User.objects.filter(id__in={person for person in people if person}).values_list("id", "email"))
+def member_of(project: Project, user: User) -> Member:
+    """Return one person with both roles."""
+    in_organization = Membership.objects.filter(organization=project.organization_id, user=user)
+    in_project = project.memberships.filter(user=user)
+    return Member(user, *(rows.values_list("role", flat=True).first() for rows in (in_organization, in_project)))
+
+
+def access_member(project: Project, public_id: str) -> User:
+    """Return a person of the project's organization. Raises Problem ``not_found``."""
+    key = ids.decode("user", public_id)
+    people = User.objects.filter(memberships__organization=project.organization_id)
+    user = people.filter(id=key).first() if key else None
+    if user is None:
+        raise not_found()
+    return user

@@ -6,8 +6,9 @@ from portal.projects.permissions import READ_SCOPE
 
 # What a token that is limited to some families may do in a project: the rest is not about one family.
 OF_FAMILIES = ("project.read", "service.")
-# What is about a whole organization; a token that is limited to projects keeps none of it but the name.
+# What is about a whole organization; in a project a limited token keeps none of it but the name.
 OF_ORGANIZATIONS = ("organization.", "project.create", "costs.", "provider.")
+NAME_ALONE = frozenset({"organization.read"})
 
 
 def narrowed(actor: Actor, permissions: frozenset[str]) -> frozenset[str]:
@@ -19,6 +20,12 @@ def narrowed(actor: Actor, permissions: frozenset[str]) -> frozenset[str]:
     if grant.projects is not None:
         left = frozenset(p for p in left if not p.startswith(OF_ORGANIZATIONS) or p == "organization.read")
     return left
+
+
+def narrowed_in_organization(actor: Actor, permissions: frozenset[str]) -> frozenset[str]:
+    """Return the same for an organization as a whole, of which a token limited to some places gets the name alone."""
+    left = narrowed(actor, permissions)
+    return left & NAME_ALONE if grant_of(actor.scopes).is_limited else left
 
 
 def allowed_projects(actor: Actor) -> frozenset[str] | None:

@@ -13,6 +13,7 @@ from portal.projects.access import SLUG
 
 Made = TypeVar("Made")
 TRIES = 5
+RESERVED = frozenset({"new"})  # stands in a path of the console
 
 
 def with_free_slug(name: str, slug: str | None, make: Callable[[str, str], Made]) -> Made:
@@ -24,6 +25,8 @@ def with_free_slug(name: str, slug: str | None, make: Callable[[str, str], Made]
     _check(name, slug)
     candidates = [slug] if slug is not None else _candidates(name)
     for candidate in candidates:
+        if candidate in RESERVED:
+            continue
         try:
             with transaction.atomic():
                 return make(name, candidate)

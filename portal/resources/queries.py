@@ -2,15 +2,18 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
+from portal.accounts.models import User
 from portal.core.actors import Actor
+from portal.core.drivers import Connection
 from portal.projects.models import Project
 from portal.resources.access import visible_resources
+from portal.resources.engine import view
 from portal.resources.models import Child, Event, Operation, Resource
 
 
@@ -84,3 +87,22 @@ def _notified(payload: str, seconds: float) -> None:
     for note in connection.connection.notifies(timeout=seconds):
         if note.payload == payload:
             return
+
+
+def events_of(operation: Operation) -> QuerySet[Event]:
+    """Return the log of an operation, newest first."""
+    return Event.objects.filter(operation=operation)
+
+
+def connections(resource: Resource) -> tuple[Connection, ...]:
+    """Return how to connect as each login, the main one first, secrets as placeholders; empty without an address."""
+    if not resource.facts.get("endpoints") or resource.deletion_requested_at is not None:
+        return ()
+    seen = view.build(resource, list(resource.children.all()), running=resource.running)
+    found = resource.offering.drivers[resource.cluster.kind].connect(seen)
+    return tuple(sorted(found, key=lambda connection: not connection.main))
+
+
+def names_of(people: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, str]:
+    """Return the mail addresses of people by id, for pages that show who did something."""
+    return dict(User.objects.filter(id__in={person for person in people if person}).values_list("id", "email"))

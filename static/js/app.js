@@ -163,7 +163,7 @@ function listShortcuts() {
   for (const target of $$("[data-shortcut]")) {
     const [key, what] = [document.createElement("dt"), document.createElement("dd")];
     for (const part of target.dataset.shortcut.split(" ")) key.append(Object.assign(document.createElement("kbd"), { textContent: part }), " ");
-    what.textContent = target.getAttribute("aria-label") ?? $(".truncate", target)?.textContent ?? target.textContent;
+    what.textContent = target.getAttribute("aria-label") ?? $("span", target)?.textContent ?? target.textContent;
     key.dataset.added = what.dataset.added = "";
     list.append(key, what);
   }
@@ -276,25 +276,33 @@ on("htmx:beforeSwap", (event) => {
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
     return;
   }
-  event.detail.kept = $$("details[open][id]", target).map((details) => details.id);
-  event.detail.scrolled = $$("[data-follow]", target).map((box) => [box.id, box.scrollTop, atEnd(box)]);
+  kept.set(xhr, {
+    open: $$("details[open][id]", target).map((details) => details.id),
+    scrolled: $$("[data-follow]", target).map((box) => [box.id, box.scrollTop, atEnd(box)]),
+  });
 });
 
+const kept = new WeakMap(); // what was open or scrolled before a swap, by its request
 const atEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24;
 
-on("htmx:afterSwap", (event) => {
-  for (const id of event.detail.kept ?? []) document.getElementById(id)?.setAttribute("open", "");
-  for (const [id, top, end] of event.detail.scrolled ?? []) {
+function restore(event) {
+  const { open, scrolled } = kept.get(event.detail.xhr) ?? { open: [], scrolled: [] };
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  for (const [id, top, end] of scrolled) {
     const box = document.getElementById(id);
     if (box) box.scrollTop = end ? box.scrollHeight : top;
   }
-});
+}
+on("htmx:afterSwap", restore);
+on("htmx:afterSettle", restore); // prepare() has scrolled new logs to their end in between
 
 on("htmx:afterRequest", (event) => {
   const form = event.target.closest?.("form[data-busy]");
   if (form) free(form);
   if (event.detail.successful) connected(true);
 });
+
+on("htmx:validation:halted", (event) => free(event.target));
 
 on("htmx:load", (event) => prepare(event.detail.elt));
 
@@ -364,7 +372,7 @@ function prepare(root) {
   for (const box of all("[data-toast]")) expire(box);
   for (const dialog of all("dialog[data-open]")) { delete dialog.dataset.open; dialog.showModal(); }
   for (const time of all("time[data-relative]")) time.title = new Date(time.dateTime).toLocaleString(language, { dateStyle: "medium", timeStyle: "medium" });
-  for (const tab of all(".tabs [aria-current]")) tab.scrollIntoView({ block: "nearest", inline: "center" });
+  for (const tab of all(".tabs [aria-current]")) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
 }
 const MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 if (MAC) for (const key of $$("kbd")) key.textContent = key.textContent.replace(/^Ctrl/, "⌘");

@@ -80,7 +80,7 @@
       width: plot.clientWidth, height: plot.clientHeight, legend: { show: false }, padding: [8, 8, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "charts" } },
       scales: { y: { range: (u, low, high) => [Math.min(0, low ?? 0), unit === "percent" ? 100 : Math.max((high ?? 1) * 1.1, 1)] } },
-      axes: [{ ...axis, grid: { show: false }, size: 28, space: 80 }, { ...axis, size: 64, space: 36, values: (u, ticks) => ticks.map((tick) => write(tick, unit)) }],
+      axes: [{ ...axis, grid: { show: false }, size: 28, space: 80, values: clock }, { ...axis, size: 64, space: 36, values: (u, ticks) => ticks.map((tick) => write(tick, unit)) }],
       series: [{}, ...series],
       plugins: [tooltip(plot, names, unit)],
     }, data, plot);
@@ -94,6 +94,12 @@
       if (chart && target.clientWidth && target.clientWidth !== chart.width) chart.setSize({ width: target.clientWidth, height: target.clientHeight });
     }
   });
+  // Hours within a day and a half, days beyond it.
+  function clock(u, ticks) {
+    const long = u.scales.x.max - u.scales.x.min > 129600;
+    const form = new Intl.DateTimeFormat(language, long ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    return ticks.map((tick) => form.format(tick * 1000));
+  }
   const drawAll = (root) => root.querySelectorAll("[data-chart]").forEach(draw);
 
   document.addEventListener("htmx:load", (event) => (event.detail.elt.matches("[data-chart]") ? draw(event.detail.elt) : drawAll(event.detail.elt)));

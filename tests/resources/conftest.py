@@ -70,7 +70,9 @@ def order(kernel: MemoryBackend, actor: Actor, project: Project) -> Callable[...
 def turn(resource: Resource, times: int = 3) -> Resource:
     """Take some turns of the engine and return the row as it is then."""
     for _ in range(times):
-        Resource.objects.filter(id=resource.id, next_reconcile_at__isnull=False).update(next_reconcile_at=timezone.now())
+        Resource.objects.filter(id=resource.id, next_reconcile_at__isnull=False).update(
+            next_reconcile_at=timezone.now()
+        )
         engine.reconcile(resource.id)
     return Resource.objects.get(id=resource.id)
 

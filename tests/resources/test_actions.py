@@ -231,9 +231,7 @@ def test_the_main_login_stays(running: Resource, actor: Actor) -> None:
         actions.delete_child(actor, Child.objects.get(name="admin"))
 
 
-def test_a_failed_run_says_why_and_can_be_tried_again(
-    running: Resource, actor: Actor, kernel: MemoryBackend
-) -> None:
+def test_a_failed_run_says_why_and_can_be_tried_again(running: Resource, actor: Actor, kernel: MemoryBackend) -> None:
     operation = actions.create_child(actor, running, BACKUPS)
     kernel.failing_children.add(operation.child_name)
     turn(running)

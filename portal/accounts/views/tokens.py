@@ -1,7 +1,6 @@
 """The page of one's own API tokens."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -12,12 +11,13 @@ from portal.accounts import actions, queries
 from portal.accounts.actors import actor_of
 from portal.accounts.forms import TokenForm
 from portal.core.errors import Problem
+from portal.core.htmx import signed_in
 
 FIELDS = {"name": "name", "scopes": "projects", "expires_at": "expires"}
 
 
 @never_cache
-@login_required
+@signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def token_list(request: HttpRequest) -> HttpResponse:
     """List one's tokens and make one; its plain text is in this one answer and nowhere else."""
@@ -30,7 +30,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/token_list.html", context, status=status)
 
 
-@login_required
+@signed_in
 @require_POST
 def token_revoke(request: HttpRequest, token: str) -> HttpResponse:
     actor = actor_of(request)

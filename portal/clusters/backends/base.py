@@ -66,7 +66,9 @@ class Backend(Protocol):
         """Return the values of generated secrets by name and key. Only ``clusters/reads.py`` calls this."""
         ...
 
-    def logs(self, handle: str, *, since: datetime.datetime | None, until: datetime.datetime | None, limit: int) -> list[LogLine]:
+    def logs(
+        self, handle: str, *, since: datetime.datetime | None, until: datetime.datetime | None, limit: int
+    ) -> list[LogLine]:
         """Return the newest lines, oldest first."""
         ...
 

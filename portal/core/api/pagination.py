@@ -4,6 +4,7 @@ Every list of the API ends in ``page`` (rows) or ``page_of`` (a short list in me
 """
 
 import datetime
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ Item = TypeVar("Item")
 DEFAULT_LIMIT, MOST = 50, 200
 PAGING = ("limit", "cursor", "sort")
 SALT = "portal.core.api.pagination"
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def page(
@@ -91,13 +93,20 @@ def moment(request: Request, name: str) -> datetime.datetime | None:
     text = request.query_params.get(name)
     if text is None:
         return None
-    try:
-        value = datetime.datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        value = None
-    if value is None or value.tzinfo is None or "T" not in text.upper():
+    value = parsed_moment(text.replace(" ", "+"))
+    if value is None:
         raise invalid(parameter(name, "invalid_time", _("Give a time as RFC 3339 has it: 2026-11-23T10:00:00Z.")))
     return value
+
+
+def parsed_moment(text: str) -> datetime.datetime | None:
+    """Return a time as RFC 3339 writes it, in UTC, or None for any other text."""
+    if not _RFC_3339.fullmatch(text):
+        return None
+    try:
+        return datetime.datetime.fromisoformat(text.upper()).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def number(request: Request, name: str, *, default: int, least: int, most: int) -> int:

@@ -7,7 +7,7 @@ PROBLEM: dict[str, Any] = {
     "type": "object",
     "description": "A refusal (RFC 9457). `code` is the machine's word; some codes bring members of their own.",
     "properties": {
-        "type": {"type": "string", "format": "uri"},
+        "type": {"type": "string", "format": "uri-reference"},
         "title": _TEXT,
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": _TEXT,

@@ -6,7 +6,7 @@ What a problem is and which codes there are: ``core.errors`` and PRODUCT 4.7.
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -46,7 +46,7 @@ def document(problem: Problem, *, instance: str = "", trace_id: str = "") -> dic
     """Return the members of a problem document; ``extra`` never overrides the standard ones."""
     return {
         **problem.extra,
-        "type": f"urn:archipel:problem:{problem.code}",
+        "type": "about:blank",
         "title": problem.title or problem.status.phrase,
         "status": int(problem.status),
         "detail": str(problem.detail),
@@ -163,9 +163,3 @@ def _headers(error: Exception, problem: Problem) -> dict[str, str]:
 def _seconds(error: drf.Throttled) -> int:
     wait: float | None = getattr(error, "wait", None)
     return max(1, math.ceil(wait or 1))
-
-
-def with_pointer(problem: Problem, prefix: str) -> Problem:
-    """Return a problem whose pointers lie under ``prefix``, for a body that wraps what was checked."""
-    moved = tuple(replace(error, pointer=f"{prefix}{error.pointer}") for error in problem.errors)
-    return Problem(problem.code, problem.status, problem.detail, problem.title, moved, problem.retryable, problem.extra)

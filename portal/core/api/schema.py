@@ -64,15 +64,15 @@ def described(
     body: type[Strict] | None = None,
     parameters: Iterable[OpenApiParameter] = (),
     paged: bool = False,
+    many: bool = False,
+    media: str = "application/json",
 ) -> Callable[[View], View]:
-    """Describe one method of a view; goes above ``@api_view``. ``answer`` is a TypedDict, or None for no body.
+    """Describe one method of a view; goes above ``@api_view``. ``answer`` is a TypedDict or a schema.
 
-    ``also`` maps further statuses to their answers; ``paged`` wraps the answer in a page and adds its parameters.
+    ``also`` maps further statuses to their answers; ``many`` wraps the answer in a page, ``paged`` adds its parameters.
     """
-    responses: dict[Any, Any] = {
-        status: component(answer, paged=paged),
-        **{code: component(a) for code, a in (also or {}).items()},
-    }
+    responses: dict[Any, Any] = {(status, media): component(answer, paged=paged or many)}
+    responses |= {(code, media): component(other) for code, other in (also or {}).items()}
     extra = [*PAGE_PARAMETERS] if paged else []
     decorate: Callable[[View], View] = extend_schema(
         methods=[method],
@@ -86,8 +86,8 @@ def described(
 
 
 def component(answer: Any, *, paged: bool = False) -> Any:
-    """Return what refers to an answer in the document; a dictionary or OpenApiResponse stands for itself."""
-    if answer is None or isinstance(answer, dict | OpenApiResponse):
+    """Return what refers to an answer in the document; a schema stands for itself, None for no body."""
+    if answer is None or isinstance(answer, dict):
         return answer or OpenApiResponse(description="Nothing to say.")
     _answers[answer.__name__] = answer
     ref = {"$ref": REF.format(model=answer.__name__)}
@@ -122,6 +122,7 @@ PAGE_PARAMETERS = (
     query("limit", "Items on a page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
     query("cursor", "Where to go on: `next_cursor` of the page before."),
 )
+BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 IDEMPOTENCY_KEY = header(
     "Idempotency-Key",
     "Any text of your own; the same key and body gets the first answer again for a day, and acts once.",

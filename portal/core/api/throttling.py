@@ -8,12 +8,15 @@ import hashlib
 import math
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # it imports this module, which settings name
 
 RATE, BURST = 100, 2000  # requests a second, requests at once
 
@@ -33,7 +36,7 @@ class TokenThrottle(BaseThrottle):
 
     verdict: Verdict | None = None
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         """Tell whether the request may go on, and write the headers that say so."""
         rate, burst = limits()
         self.verdict = take(_key(request), rate, burst, time.time())

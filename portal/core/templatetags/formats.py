@@ -86,7 +86,11 @@ def _distance(seconds: int) -> tuple[int, str, str]:
         return 0, "", ""
     if seconds < 45 * 60:
         n = max(1, round(seconds / 60))
-        return n, ngettext("%(n)d minute ago", "%(n)d minutes ago", n), ngettext("in %(n)d minute", "in %(n)d minutes", n)
+        return (
+            n,
+            ngettext("%(n)d minute ago", "%(n)d minutes ago", n),
+            ngettext("in %(n)d minute", "in %(n)d minutes", n),
+        )
     if seconds < 22 * 3600:
         n = max(1, round(seconds / 3600))
         return n, ngettext("%(n)d hour ago", "%(n)d hours ago", n), ngettext("in %(n)d hour", "in %(n)d hours", n)

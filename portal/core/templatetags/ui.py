@@ -5,7 +5,8 @@ name become attributes, with ``_`` for ``-``: ``{% button label hx_post=url %}``
 ``False``, ``None`` and ``""`` leave it out.
 """
 
-import json
+# ruff: noqa: A002 - arguments are named as the HTML attributes that they become
+
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,20 +16,28 @@ from django.template.context import Context
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from portal.core.templatetags import formats, graphs, icons, states
+from portal.core.templatetags import filters, formats, graphs, icons, states
 
 register = template.Library()
+register.filters.update(filters.register.filters)
 
 
 def _draw(component: str, context: Mapping[str, Any]) -> SafeString:
     return render_to_string(f"components/{component}.html", dict(context))
 
 
+def _stripped(content: str, characters: str | None = None) -> SafeString:
+    """Strip what a block tag's content begins and ends with; it is rendered, thus escaped, already."""
+    return mark_safe(content.strip(characters))  # noqa: S308
+
+
 def _attributes(attrs: Mapping[str, Any]) -> SafeString:
-    pairs = [(name.strip("_").replace("_", "-"), value) for name, value in attrs.items() if value not in (None, False, "")]
+    pairs = [
+        (name.strip("_").replace("_", "-"), value) for name, value in attrs.items() if value not in (None, False, "")
+    ]
     return format_html_join("", "{}", ((_attribute(name, value),) for name, value in pairs))
 
 
@@ -120,19 +129,21 @@ def button(
 
 
 @register.simple_block_tag(end_name="endmenu")
-def menu(content: str, id: str, label: str, icon: str = "ellipsis", variant: str = "quiet", size: str = "small") -> SafeString:  # noqa: A002
+def menu(
+    content: str, id: str, label: str, icon: str = "ellipsis", variant: str = "quiet", size: str = "small"
+) -> SafeString:
     """Draw a button with an icon that opens a menu of links and buttons. ``id`` is unique in the page."""
     return _draw("menu", {"content": content, "id": id, "label": label, "icon": icon, "variant": variant, "size": size})
 
 
 @register.simple_block_tag(end_name="endmodal")
-def modal(content: str, id: str, title: str, wide: bool = False, open: bool = False) -> SafeString:  # noqa: A002
+def modal(content: str, id: str, title: str, wide: bool = False, open: bool = False) -> SafeString:
     """Draw a dialog with a heading and a close button; a ``{% button modal=id %}`` opens it."""
     return _draw("modal", {"content": content, "id": id, "title": title, "wide": wide, "open": open})
 
 
 @register.inclusion_tag("components/confirm_name.html")
-def confirm_name(name: str, id: str = "confirm", error: str = "") -> dict[str, Any]:  # noqa: A002
+def confirm_name(name: str, id: str = "confirm", error: str = "") -> dict[str, Any]:
     """Draw the field in which a thing's name is typed; the form's submit button waits for it. Posts ``confirm``."""
     return {"name": name, "id": id, "error": error}
 
@@ -144,14 +155,23 @@ def copy(value: str, label: str = "", mono: bool = True) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/secret.html")
-def secret(id: str, url: str, label: str = "", value: str = "") -> dict[str, Any]:  # noqa: A002
+def secret(id: str, url: str, label: str = "", value: str = "") -> dict[str, Any]:
     """Draw a secret: masked, with a button that posts to ``url``, whose answer is this tag again with the value."""
     return {"id": id, "url": url, "label": label, "value": value, "mask": "•" * 16}
 
 
 # ---- boxes -----------------------------------------------------------------------------------------------------------
 @register.simple_block_tag(end_name="endcard")
-def card(content: str, title: str = "", help: str = "", actions: str = "", footer: str = "", flush: bool = False, css: str = "", id: str = "") -> SafeString:  # noqa: A002, E501
+def card(
+    content: str,
+    title: str = "",
+    help: str = "",
+    actions: str = "",
+    footer: str = "",
+    flush: bool = False,
+    css: str = "",
+    id: str = "",
+) -> SafeString:
     """Draw a card; ``flush`` for content that brings its own padding (tables, settings)."""
     context = {"content": content, "title": title, "help": help, "actions": actions, "footer": footer}
     return _draw("card", context | {"flush": flush, "css": css, "id": id})
@@ -167,7 +187,7 @@ def alert(content: str, tone: str = "info", title: str = "", icon: str = "", css
 @register.simple_block_tag(end_name="endempty")
 def empty(content: str, title: str, text: str = "", icon: str = "box") -> SafeString:
     """Draw an empty state: icon, sentence, and between the tags the action."""
-    return _draw("empty", {"content": content.strip(), "title": title, "text": text, "icon": icon})
+    return _draw("empty", {"content": _stripped(content), "title": title, "text": text, "icon": icon})
 
 
 @register.simple_block_tag(end_name="enddanger")
@@ -178,12 +198,12 @@ def danger(content: str, title: str = "") -> SafeString:
 
 @register.simple_block_tag(end_name="endcode")
 def code(content: str, label: str = "") -> SafeString:
-    """Draw a code block with a copy button. The content is shown as written between the tags, without outer blank lines."""
-    return _draw("code", {"content": content.strip("\n"), "label": label})
+    """Draw a code block with a copy button. What stands between the tags is shown as written."""
+    return _draw("code", {"content": _stripped(content, "\n"), "label": label})
 
 
 @register.inclusion_tag("components/snippets.html")
-def snippets(id: str, items: Sequence[Any], label: str = "") -> dict[str, Any]:  # noqa: A002
+def snippets(id: str, items: Sequence[Any], label: str = "") -> dict[str, Any]:
     """Draw code in up to six languages behind a switch; items have ``title`` and ``code``."""
     return {"id": id, "items": items[:6], "label": label}
 
@@ -264,13 +284,15 @@ def sparkline(values: Sequence[graphs.Value], label: str = "") -> dict[str, Any]
 
 
 @register.inclusion_tag("components/chart.html")
-def chart(id: str, title: str, times: Sequence[Any], series: Sequence[Any], unit: str = "count") -> dict[str, Any]:  # noqa: A002
+def chart(id: str, title: str, times: Sequence[Any], series: Sequence[Any], unit: str = "count") -> dict[str, Any]:
     """Draw series over time: SVG by the server, uPlot where JavaScript runs, and the numbers in a table.
 
     ``times``: datetimes; ``series``: items with ``name`` and ``values`` as long as ``times`` (None is a gap);
     ``unit``: percent, bytes, count, per_second, seconds, money.
     """
-    values = [list(_get(item, "values", ())) if not isinstance(item, Mapping) else list(item["values"]) for item in series]
+    values = [
+        list(_get(item, "values", ())) if not isinstance(item, Mapping) else list(item["values"]) for item in series
+    ]
     low, high = graphs.bounds((value for row in values for value in row), unit=unit)
     names = [str(_get(item, "name")) for item in series]
     lines = [
@@ -306,12 +328,18 @@ def _event(event: Any) -> dict[str, Any]:
     severity = str(_get(event, "severity"))
     tone = str(_get(event, "tone")) or {"warning": "warning", "error": "danger"}.get(severity, "neutral")
     shown = str(_get(event, "icon")) or ("circle-dot" if tone == "neutral" else states.TONE_ICONS.get(tone, "info"))
-    return {"message": _get(event, "message"), "at": _get(event, "at", None), "tone": tone, "icon": shown, "detail": _get(event, "detail")}
+    return {
+        "message": _get(event, "message"),
+        "at": _get(event, "at", None),
+        "tone": tone,
+        "icon": shown,
+        "detail": _get(event, "detail"),
+    }
 
 
 @register.inclusion_tag("components/log.html")
-def log(lines: Iterable[Any], id: str = "log", label: str = "") -> dict[str, Any]:  # noqa: A002
-    """Draw log lines: text, or items with ``text``, ``at`` and ``level`` (error, warning). Scrolled to its end by app.js."""
+def log(lines: Iterable[Any], id: str = "log", label: str = "") -> dict[str, Any]:
+    """Draw log lines: text, or ``text``, ``at`` and ``level`` (error, warning); app.js scrolls to the end."""
     rows = [{"text": line} if isinstance(line, str) else line for line in lines]
     return {"lines": rows, "id": id, "label": label or _("Log")}
 
@@ -323,15 +351,28 @@ def skeleton(lines: int = 3) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/plan_card.html")
-def plan_card(plan: Any, price: Any = None, name: str = "plan", checked: bool = False, unavailable: str = "") -> dict[str, Any]:
+def plan_card(
+    plan: Any, price: Any = None, name: str = "plan", checked: bool = False, unavailable: str = ""
+) -> dict[str, Any]:
     """Draw a Plan as a radio card; ``unavailable`` says why it can't be chosen here."""
     context = {"plan": plan, "price": price, "name": name, "checked": checked, "unavailable": unavailable}
-    return context | {"currency": str(_get(price, "currency", "EUR")), "free": price is not None and not _get(price, "hourly", 0)}
+    return context | {
+        "currency": str(_get(price, "currency", "EUR")),
+        "free": price is not None and not _get(price, "hourly", 0),
+    }
 
 
 # ---- forms -----------------------------------------------------------------------------------------------------------
 @register.inclusion_tag("components/field.html")
-def field(bound: BoundField, unit: str = "", width: str = "", icon: str = "", optional: bool = True, switch: bool = False, **attrs: Any) -> dict[str, Any]:  # noqa: E501
+def field(
+    bound: BoundField,
+    unit: str = "",
+    width: str = "",
+    icon: str = "",
+    optional: bool = True,
+    switch: bool = False,
+    **attrs: Any,
+) -> dict[str, Any]:
     """Draw a form's field with label, help and errors; ``attrs`` go to the input (``hx_get=url``, ``autofocus=True``).
 
     ``width``: short or wide. ``switch`` draws a checkbox as one. ``unit`` may also stand on the form field as ``unit``.
@@ -346,7 +387,11 @@ def field(bound: BoundField, unit: str = "", width: str = "", icon: str = "", op
     if described and kind != "choices":
         extra["aria-describedby"] = " ".join(described)
     context = {"field": bound, "kind": kind, "width": width, "icon": icon, "optional": optional, "switch": switch}
-    return context | {"unit": unit or getattr(bound.field, "unit", ""), "input": _input(bound, kind, extra), "described": " ".join(described)}
+    return context | {
+        "unit": unit or getattr(bound.field, "unit", ""),
+        "input": _input(bound, kind, extra),
+        "described": " ".join(described),
+    }
 
 
 def _input(bound: BoundField, kind: str, attrs: dict[str, Any]) -> SafeString | str:
@@ -373,79 +418,3 @@ def elapsed(since: formats.Moment) -> SafeString | str:
         return ""
     text = formats.duration(timezone.now() - when)
     return format_html('<time data-elapsed-since="{}">{}</time>', when.isoformat(), text)
-
-
-@register.filter
-def duration(value: Any) -> str:
-    """Write seconds or a timedelta in words: ``3 min 20 s``."""
-    return formats.duration(value)
-
-
-# ---- numbers ---------------------------------------------------------------------------------------------------------
-@register.filter
-def money(value: Any, currency: str = "EUR") -> str:
-    """Write an amount: ``15.55 EUR``."""
-    return formats.money(value, currency)
-
-
-@register.filter
-def hourly(value: Any, currency: str = "EUR") -> str:
-    """Write a price per hour: ``0.0213 EUR/h``."""
-    return formats.hourly(value, currency)
-
-
-@register.filter
-def mib(value: Any) -> str:
-    """Write MiB in their best unit: ``8 GiB``."""
-    return formats.size(value, "MiB")
-
-
-@register.filter
-def gib(value: Any) -> str:
-    """Write GiB in their best unit: ``2 TiB``."""
-    return formats.size(value, "GiB")
-
-
-@register.filter
-def filesize(value: Any) -> str:
-    """Write bytes in their best unit: ``23.4 MiB``."""
-    return formats.size(value, "B")
-
-
-@register.filter
-def number(value: Any, places: int = 2) -> str:
-    """Write a number by locale without trailing zeros: ``0.5``, ``4``."""
-    return formats.plain(formats.decimal(value), places)
-
-
-@register.filter
-def metric(value: Any, unit: str) -> str:
-    """Write a sample in its metric's unit."""
-    if value is None:
-        return "–"
-    if unit == "bytes":
-        return formats.size(value)
-    if unit == "seconds":
-        return formats.duration(value)
-    if unit == "money":
-        return formats.money(value)
-    text = formats.plain(formats.decimal(value), 2)
-    return {"percent": _("%(n)s %%"), "per_second": _("%(n)s/s")}.get(unit, "%(n)s") % {"n": text}
-
-
-@register.filter
-def message_tone(tags: str) -> str:
-    """Return the tone of a Django message by its tags."""
-    return next((states.MESSAGE_TONES[tag] for tag in tags.split() if tag in states.MESSAGE_TONES), "info")
-
-
-@register.filter
-def tone_icon(tone: str) -> str:
-    """Return the icon of a tone."""
-    return states.TONE_ICONS.get(tone, "info")
-
-
-@register.filter
-def as_json(value: Any) -> str:
-    """Write JSON for a data attribute (escaped by the template)."""
-    return json.dumps(value, default=str)

@@ -1,7 +1,6 @@
 """Pages of a project: itself, switching to it, and a new one."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -10,12 +9,13 @@ from django.views.decorators.http import require_http_methods
 
 from portal.accounts.actors import actor_of
 from portal.core.errors import Problem
+from portal.core.htmx import signed_in
 from portal.projects import access, actions, queries
 from portal.projects.forms import ProjectForm
 from portal.projects.models import Project
 
 
-@login_required
+@signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def project_detail(request: HttpRequest, project: str) -> HttpResponse:
     """Show a project; a POST makes it the one that the console shows, and goes back to ``next``."""
@@ -31,7 +31,7 @@ def project_detail(request: HttpRequest, project: str) -> HttpResponse:
     return render(request, "projects/project_detail.html", context)
 
 
-@login_required
+@signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def project_create(request: HttpRequest) -> HttpResponse:
     """Ask for a new project's name in one of the organizations where the person may make one."""

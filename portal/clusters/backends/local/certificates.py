@@ -36,26 +36,24 @@ class Authority:
         self._ensure()
         return (self._directory / "ca.pem").read_text()
 
-    def ensure(self, target: Path, handle: str, hosts: Iterable[str] = (), now: datetime.datetime | None = None) -> bool:
-        """Have ``cert.pem``, ``key.pem`` and ``ca.pem`` in ``target``, new ones where due. Return whether any was made."""
+    def ensure(self, root: Path, handle: str, hosts: Iterable[str] = (), now: datetime.datetime | None = None) -> bool:
+        """Have ``tls/{cert,key,ca}.pem`` in an instance's ``root``, new ones where due. Return whether any was made."""
         moment = now or datetime.datetime.now(datetime.UTC)
         names = tuple(dict.fromkeys((*_ALWAYS, f"{handle}.local", *hosts)))
         self._ensure()
-        if not self._due(target, names, moment):
+        if not self._due(root, names, moment):
             return False
-        self._issue(files.private_directory(target), names, moment)
+        self._issue(root, names, moment)
         return True
 
-    def _due(self, target: Path, names: tuple[str, ...], now: datetime.datetime) -> bool:
-        try:
-            found = x509.load_pem_x509_certificate((target / "cert.pem").read_bytes())
-            issuer = (target / "ca.pem").read_text()
-        except (OSError, ValueError):
+    def _due(self, root: Path, names: tuple[str, ...], now: datetime.datetime) -> bool:
+        found = _certificate(root)
+        if found is None or files.read_below(root, "tls/ca.pem") != self.certificate_pem().encode():
             return True
         renew_at = found.not_valid_before_utc + (found.not_valid_after_utc - found.not_valid_before_utc) * 2 / 3
-        return now >= renew_at or issuer != self.certificate_pem() or _names(found) != set(names)
+        return now >= renew_at or _names(found) != set(names)
 
-    def _issue(self, target: Path, names: tuple[str, ...], now: datetime.datetime) -> None:
+    def _issue(self, root: Path, names: tuple[str, ...], now: datetime.datetime) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         authority = x509.load_pem_x509_certificate((self._directory / "ca.pem").read_bytes())
         signer = serialization.load_pem_private_key((self._directory / "ca.key").read_bytes(), None)
@@ -70,9 +68,10 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
             .sign(signer, hashes.SHA256())
         )
-        files.write(target / "key.pem", _private_pem(key), 0o600)
-        files.write(target / "ca.pem", self.certificate_pem().encode(), 0o644)
-        files.write(target / "cert.pem", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+        files.remove_below(root, "tls")  # a link in its place; a directory stays
+        files.write_below(root, "tls/key.pem", _private_pem(key), 0o600)
+        files.write_below(root, "tls/ca.pem", self.certificate_pem().encode(), 0o644)
+        files.write_below(root, "tls/cert.pem", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
     def _ensure(self) -> None:
         if (self._directory / "ca.pem").is_file() and self._public.is_file():
@@ -103,11 +102,16 @@ class Authority:
         files.write(self._directory / "ca.pem", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
-def expires_at(directory: Path) -> datetime.datetime | None:
-    """Return when the certificate in ``directory`` ends; None where there is none."""
+def expires_at(root: Path) -> datetime.datetime | None:
+    """Return when the certificate of an instance ends; None where there is none."""
+    found = _certificate(root)
+    return found.not_valid_after_utc if found else None
+
+
+def _certificate(root: Path) -> x509.Certificate | None:
     try:
-        return x509.load_pem_x509_certificate((directory / "cert.pem").read_bytes()).not_valid_after_utc
-    except (OSError, ValueError):
+        return x509.load_pem_x509_certificate(files.read_below(root, "tls/cert.pem") or b"")
+    except ValueError:
         return None
 
 

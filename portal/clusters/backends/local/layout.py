@@ -1,8 +1,9 @@
 """Where an instance's things lie, and the wish that says what it should be.
 
 ``DIR/services/<handle>/``: ``unit.json`` (the wish), ``secrets.json``, ``state.json`` (what the supervisor saw),
-``prepared`` (the data directory is complete: never emptied again), ``log/``, ``root/`` and ``artifacts/`` (seen by the
-engine), all private to the portal's account. ``{{run}}`` is a short path, for sockets.
+``prepared`` (the data directory is complete: never emptied again), ``log/`` (what processes said; ``log/own`` is the
+engine's ``{{log}}``), ``root/`` and ``artifacts/``. A process sees ``root``, ``artifacts`` and ``log/own`` alone, so it
+can put no link in the way of what the portal writes and reads. ``{{run}}`` is a short path, for sockets.
 """
 
 import secrets as randomness
@@ -42,7 +43,9 @@ class Home:
         self.root = self.path / "root"
         self.artifacts = self.path / "artifacts"
         self.log = self.path / "log"
+        self.own_log = self.log / "own"
         self.run = paths.run_directory(data) / handle
+        self.trash = data / "services" / f".gone-{handle}"
         self.prepared = self.path / "prepared"
         self.secrets_file = self.path / "secrets.json"
         self.state_file = self.path / "state.json"
@@ -52,7 +55,7 @@ class Home:
 
     def make(self) -> None:
         """Make all directories that are missing."""
-        for directory in (self.path, self.root, self.artifacts, self.log, self.run):
+        for directory in (self.path, self.root, self.artifacts, self.log, self.own_log, self.run):
             files.private_directory(directory)
 
     def exists(self) -> bool:
@@ -67,10 +70,9 @@ class Home:
         files.private_directory(self._tombstone.parent)
         self._tombstone.touch()
         files.remove_tree(self.run)
-        trash = self.path.with_name(f".gone-{self.handle}")
         if self.path.exists():
-            self.path.rename(trash)
-        files.remove_tree(trash)
+            self.path.rename(self.trash)
+        files.remove_tree(self.trash)
 
     # ---- the wish ----------------------------------------------------------------------------------------------------
 
@@ -124,7 +126,9 @@ def tombstones(data: Path) -> Path:
 def handles(data: Path) -> list[str]:
     """Return the handles of all instances that have a directory."""
     services = data / "services"
-    return sorted(path.name for path in services.iterdir() if not path.name.startswith(".")) if services.is_dir() else []
+    return (
+        sorted(path.name for path in services.iterdir() if not path.name.startswith(".")) if services.is_dir() else []
+    )
 
 
 def sweep_trash(data: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from portal.core.drivers import Limits
 
 _V2 = ("memory", "cpu", "pids")
+_LEAF = "portal"
 _PERIOD = 100_000  # microseconds, the kernel's own default for cpu.max and cpu.cfs_period_us
 _LEAST_DATA = 256 * 1024 * 1024
 
@@ -66,23 +67,43 @@ def find_groups(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/sel
     for number, _, path in lines:
         if number == "0" and (groups := _version_2(root / path.lstrip("/"))):
             return groups
+    return Groups(1, _version_1(root, lines))
+
+
+def describe(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> str:
+    """Say what is delegated, without touching anything: "v2", "v1 cpu memory" or empty."""
+    lines = [line.split(":", 2) for line in _lines(own)]
+    for number, _, path in lines:
+        if number == "0" and _is_delegated(root / path.lstrip("/")):
+            return "v2"
+    found = sorted(_version_1(root, lines))
+    return f"v1 {' '.join(found)}" if found else ""
+
+
+def _version_1(root: Path, lines: list[list[str]]) -> dict[str, Path]:
     found = {}
     for _, controllers, path in lines:
         for controller in controllers.split(","):
             parent = root / controller / path.lstrip("/")
             if controller in _V2 and os.access(parent, os.W_OK):
                 found[controller] = parent
-    return Groups(1, found)
+    return found
+
+
+def _is_delegated(parent: Path) -> bool:
+    """Say whether a v2 group is ours; the supervisor's own leaf counts for the group above it."""
+    group = parent.parent if parent.name == _LEAF else parent
+    controllers = set(" ".join(_lines(group / "cgroup.controllers")).split())
+    return os.access(group / "cgroup.subtree_control", os.W_OK) and set(_V2) <= controllers
 
 
 def _version_2(parent: Path) -> Groups | None:
     """Take a delegated v2 group: its processes move to a leaf, as one with controllers below may hold none itself."""
-    if not os.access(parent / "cgroup.subtree_control", os.W_OK):
+    if not _is_delegated(parent):
         return None
-    if not set(_V2) <= set(" ".join(_lines(parent / "cgroup.controllers")).split()):
-        return None
+    parent = parent.parent if parent.name == _LEAF else parent
     try:
-        leaf = parent / "portal"
+        leaf = parent / _LEAF
         leaf.mkdir(exist_ok=True)
         for pid in _lines(parent / "cgroup.procs"):
             with contextlib.suppress(ProcessLookupError):

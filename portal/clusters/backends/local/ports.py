@@ -48,6 +48,9 @@ class Allocator:
                 self._reserve(handle, name)
         return self._store.of(handle)
 
+    def held(self, handle: str) -> Mapping[str, int]:
+        return self._store.of(handle)
+
     def release(self, handle: str) -> None:
         self._store.release(handle)
 

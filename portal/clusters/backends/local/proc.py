@@ -81,9 +81,8 @@ def of_instance(data: Path, handle: str, table: dict[int, Process] | None = None
     found = set()
     for pid in every() if table is None else table:
         marks = environ(pid)
-        if marks.get("ARCHIPEL_SERVICE") == handle and marks.get("ARCHIPEL_DATA") == str(data):
-            found.add(pid)
-        elif _stands_in(pid, home):
+        marked = marks.get("ARCHIPEL_SERVICE") == handle and marks.get("ARCHIPEL_DATA") == str(data)
+        if marked or _stands_in(pid, home):
             found.add(pid)
     return found - {os.getpid()}
 
@@ -100,10 +99,9 @@ def by_instance(data: Path) -> dict[str, set[int]]:
 
 def _stands_in(pid: int, home: Path) -> bool:
     try:
-        place = os.readlink(_PROC / str(pid) / "cwd")
+        return (_PROC / str(pid) / "cwd").readlink().is_relative_to(home)
     except OSError:
         return False
-    return place == str(home) or place.startswith(f"{home}/")
 
 
 def memory_bytes(pid: int, rss: int) -> int:

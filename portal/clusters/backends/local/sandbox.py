@@ -76,7 +76,7 @@ def _system_directories() -> list[str]:
     for name in _SYSTEM:
         path = Path(name)
         if path.is_symlink():
-            words += ["--symlink", os.readlink(path), name]
+            words += ["--symlink", str(path.readlink()), name]
         elif path.is_dir():
             words += ["--ro-bind", name, name]
     return words
@@ -127,7 +127,15 @@ class Trial:
         for path in hidden:
             path.touch()
         room = Room("self-test", writable=(own,), readable=(package,), start_in=own)
-        outside = [*hidden, data / "services", data / "keys", data / "ca", Path("/root"), Path("/home"), Path("/etc/shadow")]
+        outside = [
+            *hidden,
+            data / "services",
+            data / "keys",
+            data / "ca",
+            Path("/root"),
+            Path("/home"),
+            Path("/etc/shadow"),
+        ]
         argv = sandbox.command(room, ("/bin/sh", "-c", _SCRIPT, "probe", *map(str, outside)))
         env = {"OUTSIDE": str(os.getpid()), "WRITABLE": str(own), "READABLE": str(package), "PATH": "/usr/bin:/bin"}
         return cls(argv, env)

@@ -13,7 +13,6 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--data", metavar="DIR", help="the directory that holds everything (default: .archipel)")
         up.add_arguments(parser)
 
     def handle(self, *args: Any, port: int, **options: Any) -> None:

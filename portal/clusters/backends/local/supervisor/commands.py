@@ -126,9 +126,7 @@ async def run(place: Place, argv: tuple[str, ...], *, stdin: str, env: Mapping[s
     )
 
 
-async def execute(
-    place: Place, argv: tuple[str, ...], stdin: bytes, env: Mapping[str, str], timeout: float
-) -> Outcome:
+async def execute(place: Place, argv: tuple[str, ...], stdin: bytes, env: Mapping[str, str], timeout: float) -> Outcome:
     """Run an argv as it is."""
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(os.fdopen(os.memfd_create("input"), "w+b"))
@@ -154,9 +152,7 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[_Capture, int]:
     return _Capture(read_end), write_end
 
 
-async def _attend(
-    stack: contextlib.ExitStack, child: Child, out: _Capture, err: _Capture, timeout: float
-) -> Outcome:
+async def _attend(stack: contextlib.ExitStack, child: Child, out: _Capture, err: _Capture, timeout: float) -> Outcome:
     loop = asyncio.get_running_loop()
     for capture in (out, err):
         loop.add_reader(capture.read_end, _read, loop, capture)

@@ -1,7 +1,7 @@
 """An instance's long-lived process: started so that a crash of ours neither doubles nor orphans it, adopted, stopped.
 
-What was started is written down before (a nonce) and after (pid and start time); the sandbox holds the engine back until
-the second has been written. A supervisor that died in between finds the process by its mark and ends it.
+A start is written down before (nothing but its digests) and after (pid and start time); the sandbox holds the engine
+back until the second is on the disk. A supervisor that died in between finds the process by its mark and ends it.
 """
 
 import asyncio
@@ -112,7 +112,9 @@ class Engine:
             self._pidfd = -1
 
 
-async def start(place: Place, argv: tuple[str, ...], identity: Identity, remember: Callable[[Identity], None]) -> Engine:
+async def start(
+    place: Place, argv: tuple[str, ...], identity: Identity, remember: Callable[[Identity], None]
+) -> Engine:
     """Start an engine. ``remember`` writes its identity down before it may begin. Raises StartFailed."""
     remember(identity)
     log = place.home.log / "engine.log"
@@ -140,9 +142,7 @@ async def start(place: Place, argv: tuple[str, ...], identity: Identity, remembe
         return _begin(place, identity, child, remember, block)
 
 
-def _begin(
-    place: Place, identity: Identity, child: Child, remember: Callable[[Identity], None], block: int
-) -> Engine:
+def _begin(place: Place, identity: Identity, child: Child, remember: Callable[[Identity], None], block: int) -> Engine:
     found = proc.process(identity.pid)
     if found is None:
         raise StartFailed("it ended at once")
@@ -153,7 +153,8 @@ def _begin(
         engine = Engine(identity, child)
     except ProcessLookupError:
         raise StartFailed("it ended at once") from None
-    os.write(block, b"x")
+    with contextlib.suppress(BrokenPipeError):  # it is dead already, which the caller will see
+        os.write(block, b"x")
     return engine
 
 
@@ -165,13 +166,21 @@ def _pipe(stack: contextlib.ExitStack, *, ours_is_write: bool = False) -> tuple[
 
 
 async def _told_pid(info: int, child: Child) -> int:
-    """Read from the sandbox which process the engine is."""
+    """Read from the sandbox which process the engine is; it writes its answer in pieces."""
     loop = asyncio.get_running_loop()
-    readable: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(info, lambda: readable.done() or readable.set_result(None))
+    told = bytearray()
+    complete: asyncio.Future[None] = loop.create_future()
+
+    def more() -> None:
+        chunk = os.read(info, 4096)
+        told.extend(chunk)
+        if (not chunk or b"}" in chunk) and not complete.done():
+            complete.set_result(None)
+
+    loop.add_reader(info, more)
     try:
-        await asyncio.wait_for(readable, 10)
-        return int(json.loads(os.read(info, 4096))["child-pid"])
+        await asyncio.wait_for(complete, 10)
+        return int(json.loads(told)["child-pid"])
     except (TimeoutError, ValueError, KeyError) as error:
         raise StartFailed("its sandbox could not be set up") from error
     finally:

@@ -54,7 +54,17 @@ class Host:
 
     async def _fetch(self, key: str) -> None:
         """Fetch in a process of its own, which a cancellation ends."""
-        argv = ("/usr/bin/setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", _FETCHER, str(self.packages), key)
+        argv = (
+            "/usr/bin/setpriv",
+            "--pdeathsig",
+            "KILL",
+            "--",
+            sys.executable,
+            "-m",
+            _FETCHER,
+            str(self.packages),
+            key,
+        )
         code, said = await self.output(argv, dict(os.environ), PROJECT)
         if code:
             raise FetchFailed(telling_line(said))

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from portal.clusters.backends.local import files
 from portal.clusters.backends.local.layout import Home, Wish
@@ -21,13 +22,13 @@ _ORDER = ("", "none", "reload", "restart")
 
 def make(host: Host, home: Home, wish: Wish, unit: Unit) -> Place:
     """Gather where and with what an instance's processes run."""
-    inputs = {entry.name: path for entry in unit.inputs if (path := _input(home.data, entry)).exists()}
+    inputs = {entry.name: path for entry in unit.inputs if (path := _input(home.data, entry))}
     packages = {key: host.packages / key for key in unit.packages}
-    places = {"dir": home.root, "run": home.run, "log": home.log, "artifacts": home.artifacts}
+    places = {"dir": home.root, "run": home.run, "log": home.own_log, "artifacts": home.artifacts}
     values = Values(places, wish.ports, packages, inputs, home.secrets())
     room = Room(
         home.handle,
-        writable=(home.root, home.run, home.log, home.artifacts),
+        writable=(home.root, home.run, home.own_log, home.artifacts),
         readable=(*packages.values(), *inputs.values()),
         start_in=home.root,
     )
@@ -35,12 +36,15 @@ def make(host: Host, home: Home, wish: Wish, unit: Unit) -> Place:
     return Place(home, host.children, host.sandbox, host.groups, room, values, unit.limits, env)
 
 
-def _input(data: Path, entry: Input) -> Path:
-    """Return another service's artifact; never anything else of it."""
-    path = PurePosixPath(entry.path)
-    if path.is_absolute() or ".." in path.parts or "/" in entry.handle or entry.handle.startswith("."):
-        raise RenderError(f"the input {entry.name} is not a file of a service's artifacts")
-    return data / "services" / entry.handle / "artifacts" / path
+def _input(data: Path, entry: Input) -> Path | None:
+    """Return another service's artifact, if it is there; never anything else of it, nor what a link leads to."""
+    try:
+        (handle,) = files.plain_parts(entry.handle)
+        artifacts = data.joinpath("services", handle, "artifacts").resolve()
+        path = artifacts.joinpath(*files.plain_parts(entry.path))
+    except (OSError, ValueError) as error:
+        raise RenderError(f"the input {entry.name} is not a file of a service's artifacts") from error
+    return path if path.exists() and path.resolve() == path else None
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -52,32 +56,23 @@ def rendered(unit: Unit, place: Place) -> Rendered:
 
 
 def write_files(home: Home, wanted: Rendered, before: Identity | None = None) -> None:
-    """Write what differs from the disk, and remove what an earlier unit had and this one has not."""
+    """Write what differs from the disk, remove what an earlier unit had and this one has not. Raises RenderError."""
     for path, (content, file) in wanted.items():
-        target = _within(home.root, path)
-        if not _equal(target, content, file.mode):
-            files.private_directory(target.parent)
-            files.write(target, content, file.mode)
+        try:
+            if not _equal(home.root, path, content, file.mode):
+                files.write_below(home.root, path, content, file.mode)
+        except OSError as error:
+            raise RenderError(f"the file {path!r} can't be written: {error.strerror}") from error
     for path in before.files if before else ():
         if path not in wanted and path != _CERTIFICATE:
-            _within(home.root, path).unlink(missing_ok=True)
+            files.remove_below(home.root, path)
 
 
-def _within(root: Path, path: str) -> Path:
-    """Return a path below ``root``; the engine could have put a link in the way of one of its directories."""
-    plain = PurePosixPath(path)
-    if plain.is_absolute() or ".." in plain.parts or not plain.parts:
-        raise RenderError(f"the file {path!r} is not inside the instance's directory")
-    target = root / plain
-    if not target.parent.resolve().is_relative_to(root.resolve()):
-        raise RenderError(f"the file {path!r} leads out of the instance's directory")
-    return target
-
-
-def _equal(target: Path, content: bytes, mode: int) -> bool:
+def _equal(root: Path, path: str, content: bytes, mode: int) -> bool:
     try:
-        return not target.is_symlink() and target.read_bytes() == content and target.stat().st_mode & 0o777 == mode
-    except OSError:
+        with files.open_below(root, path) as file:
+            return file.read() == content and os.fstat(file.fileno()).st_mode & 0o777 == mode
+    except FileNotFoundError:
         return False
 
 
@@ -88,7 +83,7 @@ def digests(unit: Unit, wanted: Rendered, home: Home) -> dict[str, list[str]]:
     """Return path → [digest, what its change asks for]; the certificate counts as a file whose renewal reloads."""
     found = {path: [_digest(content), file.on_change] for path, (content, file) in wanted.items()}
     if unit.tls:
-        found[_CERTIFICATE] = [_digest((home.root / _CERTIFICATE).read_bytes()), "reload"]
+        found[_CERTIFICATE] = [_digest(files.read_below(home.root, _CERTIFICATE) or b""), "reload"]
     return found
 
 

@@ -78,7 +78,9 @@ class Record:
         cut = {key: result for key, result in self.seen.runs.items() if result.state == "running"}
         if cut:
             failed = {
-                key: dataclasses.replace(result, state="failed", output="It was cut off by a restart.", finished_at=now())
+                key: dataclasses.replace(
+                    result, state="failed", output="It was cut off by a restart.", finished_at=now()
+                )
                 for key, result in cut.items()
             }
             self.update(runs={**self.seen.runs, **failed})

@@ -59,8 +59,9 @@ class Runs:
             await asyncio.wait(pending)
 
     def hold(self, wanted: tuple[Run, ...]) -> None:
-        """Begin nothing more, and cut off what is no longer wanted."""
+        """Begin nothing more, cut off what is no longer wanted, and forget the results of what is not asked for."""
         self._wanted, self._allowed = wanted, lambda run: False
+        self._report(self._record.keep_runs({run.key for run in wanted}))
         self._cancel_unwanted()
 
     def _cancel_unwanted(self) -> None:
@@ -96,7 +97,9 @@ class Runs:
         if run.once:
             self._record.once.add(run.key)
         self._report(self._record.set_run(run.key, started))  # on the disk before it starts
-        result = dataclasses.replace(await self._outcome(run, started), started_at=started.started_at, finished_at=now())
+        result = dataclasses.replace(
+            await self._outcome(run, started), started_at=started.started_at, finished_at=now()
+        )
         self._note_tries(run, result)
         if run.key in {wanted.key for wanted in self._wanted} or run.once:
             self._report(self._record.set_run(run.key, result))
@@ -139,15 +142,15 @@ async def _judge(run: Run, outcome: Outcome, artifacts: Path) -> RunResult:
     if not run.artifact:
         return RunResult("succeeded", 0, outcome.output())
     try:
-        size, digest = await asyncio.to_thread(_measure, artifacts / run.artifact)
+        size, digest = await asyncio.to_thread(_measure, artifacts, run.artifact)
     except OSError:
         return RunResult("failed", 0, f"It did not make {run.artifact}.\n{outcome.output()}")
     return RunResult("succeeded", 0, outcome.output(), artifact_bytes=size, artifact_sha256=digest)
 
 
-def _measure(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
+def _measure(directory: Path, name: str) -> tuple[int, str]:
+    with files.open_below(directory, name) as file:
+        digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
         return file.tell(), digest.hexdigest()
 
 

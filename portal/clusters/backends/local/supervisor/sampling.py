@@ -25,7 +25,8 @@ async def sample_forever(host: Host, instances: dict[str, Instance]) -> None:
 
 async def sample(instances: dict[str, Instance]) -> None:
     """Take one sample of each instance and note it for readers."""
-    roots = {handle: root for handle, instance in instances.items() if (root := instance.roots())}
+    engines = {handle: instance.keeper.engine for handle, instance in instances.items()}
+    roots = {handle: engine.identity.pid for handle, engine in engines.items() if engine}
     homes = {handle: instance.home.path for handle, instance in instances.items()}
     measured = await asyncio.to_thread(samples.measure, roots, homes)
     told = await asyncio.gather(*(ask_engine(instance) for instance in instances.values()))
@@ -42,7 +43,7 @@ async def sample(instances: dict[str, Instance]) -> None:
 async def ask_engine(instance: Instance) -> dict[str, float]:
     """Run the unit's sampler; what is no number is left out."""
     sampler = instance.unit.sampler if instance.unit else None
-    if sampler is None or instance.place is None or not instance.record.seen.ready:
+    if sampler is None or instance.place is None or not instance.status.record.seen.ready:
         return {}
     try:
         outcome = await commands.run(instance.place, sampler.argv, stdin=sampler.stdin, env=sampler.env, timeout=5)

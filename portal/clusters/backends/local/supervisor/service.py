@@ -65,22 +65,33 @@ class Supervisor:
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._wishes: dict[str, tuple[int, int]] = {}
         self._end = asyncio.Event()
-        self._detach = False
+        self._detach = self._working = False
 
     async def run(self) -> None:
         """Supervise until the end is asked for."""
         self.host.children.watch()
         self._heed_signals()
         server = await control.listen(self.host.data, self._answer)
+        work = asyncio.create_task(self._work())
+        end = asyncio.create_task(self._end.wait())
+        await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (work, end):
+            task.cancel()
+        failed = (await asyncio.gather(work, end, return_exceptions=True))[0]
+        server.close()
+        await self._leave()
+        if isinstance(failed, Exception):
+            raise failed
+
+    async def _work(self) -> None:
+        """Find out what the host can do, then look after all instances."""
         layout.sweep_trash(self.host.data)
         self.host.sandbox = await find_sandbox(self.host)
         log.info("supervising %s (%s)", self.host.data, self.host.sandbox.reason or "isolated")
         await self._end_unknown()
-        sampling = asyncio.create_task(sample_forever(self.host, self._instances))
-        await self._watch()
-        sampling.cancel()
-        server.close()
-        await self._leave()
+        async with asyncio.TaskGroup() as both:
+            both.create_task(sample_forever(self.host, self._instances))
+            both.create_task(self._watch())
 
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -94,17 +105,17 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Look for new instances and changed wishes now and then: a poke may be lost."""
-        while not self._end.is_set():
+        self._working = True
+        while True:
             for handle in layout.handles(self.host.data):
                 self._look(handle)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._end.wait(), RESCAN)
+            await asyncio.sleep(RESCAN)
 
     def _look(self, handle: str) -> None:
         """Have a life for an instance, and poke it when its wish or its secrets have changed."""
         home = layout.Home(self.host.data, handle)
         stamp = home.stamp()
-        if stamp is None or self._end.is_set():
+        if stamp is None or self._end.is_set() or not self._working:
             return
         life = self._lives.get(handle)
         if life is None or life.done():
@@ -140,9 +151,18 @@ class Supervisor:
             await asyncio.gather(*(instance.runs.halt() for instance in self._instances.values()))
             return
         with contextlib.suppress(TimeoutError):
-            ends = (instance.close() for instance in self._instances.values())
-            await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), END_WITHIN - 5)
+            await asyncio.wait_for(self._close_all(), END_WITHIN - 5)
+        for handle in proc.by_instance(self.host.data):
+            await self.host.end_strays(handle)
         self.host.children.reap()
+
+    async def _close_all(self) -> None:
+        """Stop all at once, those too that an end right after the beginning left unadopted."""
+        for handle in set(layout.handles(self.host.data)) - set(self._instances):
+            self._instances[handle] = Instance(layout.Home(self.host.data, handle), self.host)
+            await self._instances[handle].adopt()
+        ends = (instance.close() for instance in self._instances.values())
+        await asyncio.gather(*ends, return_exceptions=True)
 
     # ---- the socket --------------------------------------------------------------------------------------------------
 

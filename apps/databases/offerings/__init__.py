@@ -1,0 +1,1 @@
+"""What this family sells: a module or package for each offering, found by ``portal.core.registry``."""

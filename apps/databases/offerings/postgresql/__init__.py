@@ -1,0 +1,87 @@
+"""Managed PostgreSQL: the declaration that everything else follows from."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import cast
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.databases.offerings.postgresql.children import BACKUPS, DATABASES, USERS
+from apps.databases.offerings.postgresql.local import LocalPostgresql
+from apps.databases.offerings.postgresql.metrics import METRICS
+from apps.databases.offerings.postgresql.plans import PLANS, VERSIONS, packages
+from apps.databases.offerings.postgresql.spec import PostgresqlSpec
+from portal.core.offerings import (
+    FORK,
+    INSTANCE_SECONDS,
+    RESIZE,
+    RESTART,
+    RESTORE,
+    START,
+    STOP,
+    STORAGE_GIB_SECONDS,
+    UPGRADE,
+    Capabilities,
+    No,
+    Offering,
+    Plan,
+    Yes,
+)
+from portal.core.specs import Spec
+
+_HERE = "apps/databases/offerings/postgresql"
+_ONE_PROCESS = _("A local region runs one process on one machine.")
+
+
+def _quantities(plan: Plan, spec: Spec) -> Mapping[str, Decimal]:
+    """Return what is billed each second: an instance and a disk for each node; a disk is never below the plan's."""
+    disk = max(cast(PostgresqlSpec, spec).disk_gib or 0, plan.disk_gib)
+    return {
+        INSTANCE_SECONDS.slug: Decimal(plan.nodes),
+        STORAGE_GIB_SECONDS.slug: Decimal(disk) * plan.nodes,
+    }
+
+
+OFFERING = Offering(
+    slug="postgresql",
+    family="databases",
+    name="PostgreSQL",
+    summary=_("The relational database that most applications begin with, and few outgrow."),
+    description=_(
+        "A PostgreSQL of your own, versions 14 to 18: encrypted connections, databases and users as you need them, "
+        "backups that are read through after they are made, and releases that you move to when it suits you."
+    ),
+    versions=VERSIONS,
+    plans=PLANS,
+    spec=PostgresqlSpec,
+    meters=(INSTANCE_SECONDS, STORAGE_GIB_SECONDS),
+    quantities=_quantities,
+    capabilities=Capabilities(
+        stop=Yes(_("Data, address and logins are kept; compute is not billed.")),
+        resize=Yes(_("A restart of seconds; disks only grow.")),
+        minor_upgrade=Yes(_("Within a line, a restart of seconds.")),
+        major_upgrade=No(_("Not built yet: dump and restore into a new service of the next line."), _HERE),
+        backup=Yes(_("Base backups on demand, verified, downloadable."), ("local",)),
+        restore=Yes(_("Into a new service or over the same one, within a line."), ("local",)),
+        pitr=No(_("The write-ahead log is not archived yet; a restore goes to the end of a backup."), _HERE),
+        replicas=No(_ONE_PROCESS, _HERE),
+        high_availability=No(_ONE_PROCESS, _HERE),
+        users=Yes(_("Logins with owner, write or read access; never a superuser.")),
+        rotation=Yes(_("A successor beside the old login: both work until you complete the exchange.")),
+        tls=Yes(_("TLS 1.2 and 1.3, verified against the region's authority; plain connections are refused.")),
+        metrics=Yes(_("Live, of the last hour.")),
+        logs=Yes(_("The engine's log, newest lines.")),
+    ),
+    children=(DATABASES, USERS, BACKUPS),
+    verbs=(RESTART, STOP, START, RESIZE, UPGRADE, RESTORE, FORK),
+    metrics=METRICS,
+    drivers={"local": LocalPostgresql()},
+    keywords=("sql", "relational", "database", "postgres", "pg", "psql", "rdbms", "oltp", "jsonb", "transactions"),
+    docs="https://www.postgresql.org/docs/",
+    icon="database",
+    port_hint=5432,
+    packages=packages,
+    licence="PostgreSQL",
+    create_deadline_seconds=600,
+    expected_seconds=5,
+)

