@@ -22,7 +22,8 @@ def _has_endpoints(name: str) -> bool:
 
 
 # Mounted at /api/, beside the endpoints.
-reference_urls = (
-    [path("", reference, name="api_reference"), path("reference.js", reference_script, name="api_reference_script")],
-)
+reference_urls: list[URLPattern | URLResolver] = [
+    path("", reference, name="api_reference"),
+    path("reference.js", reference_script, name="api_reference_script"),
+]
 urlpatterns: list[URLPattern | URLResolver] = [path("openapi.json", document, name="openapi"), *included()]

@@ -23,7 +23,7 @@ def pricing(request: HttpRequest) -> HttpResponse:
     """Show what every plan of every offering costs, to everybody."""
     pricer = BookPricer()
     offerings = sorted(registry.offerings().values(), key=lambda item: item.name.lower())
-    tables = {offering: _rows(pricer, offering) for offering in offerings}
+    tables = [(offering, _rows(pricer, offering)) for offering in offerings]
     return render(request, "billing/pricing.html", {"tables": tables, "book": pricer.book()})
 
 

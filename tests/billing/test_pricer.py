@@ -9,20 +9,25 @@ from django.utils import timezone
 
 from apps.billing.models import PriceBook, PriceItem
 from apps.billing.pricer import BookPricer, PriceMissing
-from apps.billing.seed import RATES, seed_price_book
 from tests.resources.doubles import TOY, ToySpec
 
 pytestmark = pytest.mark.django_db
 PLAN = TOY.plan("standard-4")
 assert PLAN is not None
+RATES = {
+    "vcpu-hour": Decimal("0.02"),
+    "memory-gib-hour": Decimal("0.005"),
+    "storage-gib-month": Decimal("0.10"),
+    "backup-gib-month": Decimal("0.03"),
+}
 
 
 @pytest.fixture(autouse=True)
 def book() -> PriceBook:
-    PriceBook.objects.all().delete()
-    seed_price_book()
-    seed_price_book()
-    return PriceBook.objects.get()
+    """A book of round numbers, in force since yesterday."""
+    made = PriceBook.objects.create(valid_from=timezone.now() - datetime.timedelta(days=1))
+    PriceItem.objects.bulk_create(PriceItem(book=made, rate=rate, amount=amount) for rate, amount in RATES.items())
+    return made
 
 
 def hourly(*, region: str = "local", running: bool = True, disk: int | None = None) -> Decimal:

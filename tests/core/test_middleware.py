@@ -91,7 +91,7 @@ def test_the_api_gets_a_problem_document() -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["/api/v1/no-such", "/api/", "/api/v1/projects/a/b/c"])
+@pytest.mark.parametrize("path", ["/api/v1/no-such", "/api/v2/me", "/api/v1/projects/a/b/c"])
 def test_an_address_that_the_api_does_not_have_is_a_problem_document(db: None, path: str) -> None:
     answer = Client().get(path)
     assert answer.status_code == 404

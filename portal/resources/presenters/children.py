@@ -79,7 +79,7 @@ def row_of(child: Child, kind: ChildKind, permissions: frozenset[str]) -> Row:
         cells=tuple(cells_of(child, kind)),
         deeds=tuple(_deeds(child, kind, permissions)),
         download=_download(child, kind, permissions),
-        note=_("main login") if child.spec.get("main") else "",
+        note=_note(child, kind),
         settings=tuple(_settings(child, kind)),
     )
 
@@ -93,6 +93,12 @@ def state_of(child: Child, *, is_run: bool) -> str:
     if is_run:
         return "queued"
     return "updating" if child.observed_generation else "creating"
+
+
+def _note(child: Child, kind: ChildKind) -> str:
+    if not child.spec.get("main"):
+        return _("successor of an exchange") if child.spec.get("predecessor") else ""
+    return _("main login") if kind.credential else _("main")
 
 
 def _message(child: Child) -> str:
@@ -149,8 +155,12 @@ def _deeds(child: Child, kind: ChildKind, permissions: frozenset[str]) -> Iterat
         yield Deed(_("Cancel"), _verb_url("cancel", child, kind), "ban")
     if operates and "retry" in kind.verbs and child.state in ("failed", "cancelled"):
         yield Deed(_("Try again"), _verb_url("retry", child, kind), "rotate-ccw")
-    if operates and "delete" in kind.verbs and not open_run:
+    if operates and "delete" in kind.verbs and not open_run and not _is_protected(child, kind):
         yield Deed(_("Delete"), _url("delete_child", child, kind), "trash-2", is_danger=True)
+
+
+def _is_protected(child: Child, kind: ChildKind) -> bool:
+    return kind.protected is not None and bool(kind.protected(kind.spec.model_validate(child.spec)))
 
 
 def _can_restore(child: Child, kind: ChildKind, permissions: frozenset[str]) -> bool:

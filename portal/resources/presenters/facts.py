@@ -1,24 +1,21 @@
-"""What was seen of a service, as lines of its details."""
+"""What was seen of a service, as lines of its details. Facts that drivers keep for themselves are not shown."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from portal.resources.models import Resource
 from portal.resources.presenters.children import Cell, cell_of
-from portal.resources.presenters.notices import spaced
 
-MOST = 8
-SHOWN_ELSEWHERE = frozenset({"endpoints", "release", "version"})
+# The facts that mean something to a customer, whatever the offering.
+TITLES: dict[str, Promise] = {
+    "disk_bytes": _("Disk used"),
+    "memory_bytes": _("Memory used"),
+    "connections": _("Connections"),
+    "max_connections": _("Connections at most"),
+    "certificate_expires_at": _("Certificate until"),
+}
 
 
 def facts_of(resource: Resource) -> list[Cell]:
-    """Return the plain facts, named after their keys; lists and objects are not for reading."""
-    plain = {
-        name: value
-        for name, value in resource.facts.items()
-        if name not in SHOWN_ELSEWHERE and isinstance(value, str | int | float | bool)
-    }
-    return [cell_of(name, _title(name), value) for name, value in list(plain.items())[:MOST]]
-
-
-def _title(name: str) -> str:
-    for suffix in ("_bytes", "_seconds", "_at"):
-        name = name.removesuffix(suffix)
-    return spaced(name.replace("_", " ").title().replace(" ", ""))
+    """Return the facts that are there, in the order above."""
+    return [cell_of(name, title, resource.facts[name]) for name, title in TITLES.items() if name in resource.facts]

@@ -1,6 +1,6 @@
 """Do the kept process supervisors that pip offers keep what DESIGN asks for? Decision 0003 rests on what is seen here.
 
-Asked: after ``kill -9`` of the supervisor and its restart, the instance is the same process (adopted), and there is one.
+Asked: after ``kill -9`` of the supervisor and its restart the instance is the same process (adopted), and alone.
 """
 
 import contextlib
@@ -71,9 +71,7 @@ def test_it_neither_adopts_nor_ends_what_it_left(libraries: Path, module: str, e
         daemons[0].wait()
         daemons.append(start())
         _eventually(lambda: len(_engines(mark)) == 2)
-        assert first in _engines(mark), (
-            "the old one lives on, and a second one stands beside it: neither adopted nor ended"
-        )
+        assert first in _engines(mark), "the old one lives on beside a second one: neither adopted nor ended"
     finally:
         for daemon in daemons:
             daemon.kill()

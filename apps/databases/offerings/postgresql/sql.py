@@ -33,6 +33,7 @@ SESSION = (
     "log_statement=none",
     "log_min_duration_statement=-1",
     "log_min_error_statement=panic",
+    "track_activities=off",
     "pg_stat_statements.track=none",
 )
 ENV = {
@@ -103,7 +104,7 @@ def bootstrap(users: Iterable[str]) -> str:
         "REVOKE ALL ON DATABASE template1 FROM PUBLIC;\n"
         f"GRANT pg_read_all_data TO {READER};\n"
         f"GRANT pg_read_all_data, pg_write_all_data TO {WRITER};\n"
-        f"GRANT pg_signal_backend TO {OWNER};\n"
+        f"GRANT pg_read_all_stats, pg_signal_backend TO {OWNER};\n"
         "SELECT current_setting('server_version_num')::int < 150000 AS is_old \\gset\n"
         "\\if :is_old\n"
         f"{connect('template1')}"

@@ -129,9 +129,13 @@ def private_directory(path: Path) -> Path:
 
 def remove_tree(path: Path) -> None:
     """Remove a directory whatever modes an engine left in it; missing is fine."""
-    for directory, _, _ in os.walk(path):
-        with contextlib.suppress(OSError):
-            Path(directory).chmod(0o700)
+    with contextlib.suppress(OSError):
+        path.chmod(0o700)
+    for directory, names, _ in os.walk(path):
+        for name in names:
+            inner = Path(directory, name)
+            if not inner.is_symlink():
+                inner.chmod(0o700)  # before the walk goes in there
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -9,13 +9,13 @@ import datetime
 import fcntl
 import json
 import os
-import shutil
 import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from portal.clusters.backends.local import files
 from portal.clusters.backends.local.packages import sources
 from portal.clusters.backends.local.packages.catalogue import Package, Source, package
 from portal.clusters.backends.local.packages.host import PackageFetchFailed, telling_line, unavailable_reason
@@ -91,15 +91,9 @@ def _fetch(entry: Package, home: Path, progress: Progress) -> None:
 def _sweep(home: Path) -> None:
     """Remove what a fetch that was cut off left behind; the caller holds the lock."""
     for left in home.parent.glob(f".{home.name}-*"):
-        _force_remove(left)
+        files.remove_tree(left)
     if home.exists():
-        _force_remove(home)
-
-
-def _force_remove(path: Path) -> None:
-    for directory, _, _ in os.walk(path):
-        Path(directory).chmod(0o700)
-    shutil.rmtree(path, ignore_errors=True)
+        files.remove_tree(home)
 
 
 def _expose(entry: Package, staging: Path) -> None:
@@ -154,8 +148,8 @@ def _write_manifest(entry: Package, staging: Path, got: dict[str, object]) -> No
 
 
 def _make_read_only(root: Path) -> None:
-    for directory, _, files in os.walk(root, topdown=False):
-        for name in files:
+    for directory, _, names in os.walk(root, topdown=False):
+        for name in names:
             path = Path(directory, name)
             if not path.is_symlink():
                 executable = path.stat().st_mode & stat.S_IXUSR
