@@ -103,7 +103,7 @@ def create_token(
             scopes=sorted(set(scopes)),
             expires_at=expires_at,
         )
-        _record(actor, "token.create", token, {"scopes": [None, token.scopes]})
+        _record(actor, "token.create", token, {"scopes": [None, token.scopes or "everything"]})
     return token, plain
 
 

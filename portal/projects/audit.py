@@ -71,6 +71,11 @@ def actor_name(event: AuditEvent) -> str:
     return email or (_("Provider") if by_provider else _("Somebody who left"))
 
 
+def target_name(event: AuditEvent) -> str:
+    """Return what a reader calls the thing that an event is about: people by mail address, the rest by its name."""
+    return getattr(event, "target_email", None) or event.target_name or public_target(event) or event.target_kind
+
+
 def public_target(event: AuditEvent) -> str | None:
     """Return the public id of what an event is about."""
     if event.target_id is None:
@@ -79,11 +84,12 @@ def public_target(event: AuditEvent) -> str | None:
 
 
 def _with_names(actor: Actor, rows: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-    """Add who acted, in the same query: readers know the mail addresses of their own organizations alone."""
-    person = User.objects.filter(id=OuterRef("actor_id"))
+    """Add who acted and on whom, in the same query: readers know the mail addresses of their own organizations alone."""
+    person, target = User.objects.filter(id=OuterRef("actor_id")), User.objects.filter(id=OuterRef("target_id"))
     known = Q(memberships__organization__in=access.visible_organizations(actor)) | Q(id=account_of(actor))
     return rows.annotate(
         actor_email=Subquery(person.filter(known).values("email")[:1]),
+        target_email=Subquery(target.filter(known).values("email")[:1]),
         by_provider=Exists(person.filter(Q(is_operator=True) | Q(is_support=True))),
     )
 

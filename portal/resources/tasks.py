@@ -3,10 +3,10 @@
 import logging
 import uuid
 
-from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from portal.celery import app
 from portal.resources import engine
 from portal.resources.engine import claim
 from portal.resources.models import Resource
@@ -15,14 +15,14 @@ logger = logging.getLogger(__name__)
 SWEEP_AT_ONCE = 500
 
 
-@shared_task(name="portal.resources.tasks.reconcile")
+@app.task(name="portal.resources.tasks.reconcile")
 def reconcile(resource_id: str) -> None:
     """Take one turn for a service, and ask for the next where something has moved meanwhile."""
     if engine.reconcile(uuid.UUID(resource_id)):
         enqueue(uuid.UUID(resource_id))
 
 
-@shared_task(name="portal.resources.tasks.wake")
+@app.task(name="portal.resources.tasks.wake")
 def wake(handle: str) -> None:
     """Look at the service behind a handle now: its backend has seen a change."""
     resource_id = claim.wake(handle=handle)
@@ -30,7 +30,7 @@ def wake(handle: str) -> None:
         reconcile(str(resource_id))
 
 
-@shared_task(name="portal.resources.tasks.sweep_due", expires=30)
+@app.task(name="portal.resources.tasks.sweep_due", expires=30)
 def sweep_due() -> None:
     """Take up what is due, whoever forgot it."""
     due = Resource.objects.due(timezone.now()).values_list("id", flat=True)

@@ -1,4 +1,4 @@
-"""Following, waiting for and cancelling operations; and what is seen of a service: endpoints, log, metrics, activity."""
+"""Following, waiting for and cancelling operations; and endpoints, log, metrics and activity of a service."""
 
 import datetime
 import threading

@@ -53,6 +53,8 @@ def ca(request: Request, region: str) -> HttpResponseBase:
     found = _region(region)
     known_parameters(request)
     pems = [reads.ca_pem(cluster).strip() for cluster in found.clusters.all()]
+    if not pems:
+        raise not_found()
     response = HttpResponse("\n".join(dict.fromkeys(pems)) + "\n", content_type="application/x-pem-file")
     response["Content-Disposition"] = f'attachment; filename="{found.slug}-ca.pem"'
     return response

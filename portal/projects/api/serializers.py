@@ -11,7 +11,7 @@ from portal.core import ids
 from portal.core.actors import Actor
 from portal.core.api.serializers import Strict, Text
 from portal.core.api.shapes import Moment, moment
-from portal.projects.audit import actor_name, public_target
+from portal.projects.audit import actor_name, public_target, target_name
 from portal.projects.models import Organization, OrganizationRole, Project, ProjectRole
 from portal.projects.permissions import effective_project_role
 from portal.projects.queries import Member
@@ -178,7 +178,7 @@ def audit_answer(event: AuditEvent) -> AuditAnswer:
         at=moment(event.at),
         actor=AuditActor(kind=event.actor_kind, id=actor_id, name=actor_name(event), token=token),
         action=event.action,
-        target=AuditTarget(kind=event.target_kind, id=public_target(event), name=event.target_name),
+        target=AuditTarget(kind=event.target_kind, id=public_target(event), name=target_name(event)),
         organization=ids.encode("org", event.organization_id) if event.organization_id else None,
         project=ids.encode("proj", event.project_id) if event.project_id else None,
         outcome=event.outcome,

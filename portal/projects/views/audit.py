@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from portal.accounts.actors import actor_of
@@ -14,6 +15,7 @@ from portal.core.htmx import signed_in
 from portal.projects import access, audit
 
 PAGE = 50
+MOST = 200  # choices in a filter; more are reached by address
 
 
 @signed_in
@@ -35,8 +37,8 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         "errors": errors,
         "filters": {name: request.GET.get(name, "") for name in audit.FILTERS},
         "is_filtered": any(request.GET.get(name) for name in audit.FILTERS),
-        "organizations": access.visible_organizations(actor, "audit.read"),
-        "projects": access.visible_projects(actor, "audit.read"),
+        "organizations": access.visible_organizations(actor, "audit.read")[:MOST],
+        "projects": access.visible_projects(actor, "audit.read")[:MOST],
     }
     return render(request, "audit/audit_list.html", context, status=status)
 
@@ -49,6 +51,7 @@ def _page(rows: Any, cursor: str) -> dict[str, Any]:
         {
             "event": event,
             "actor": audit.actor_name(event),
+            "target": audit.target_name(event),
             "target_id": audit.public_target(event),
             "changes": [(name, *_old_and_new(value)) for name, value in event.changes.items()],
         }
@@ -58,6 +61,15 @@ def _page(rows: Any, cursor: str) -> dict[str, Any]:
     return {"items": lines, "next_cursor": more, "total_count": rows.count()}
 
 
-def _old_and_new(value: Any) -> tuple[Any, Any]:
-    """Split what an event keeps of a field; a single value is new."""
-    return (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else (None, value)
+def _old_and_new(value: Any) -> tuple[str | None, str]:
+    """Split what an event keeps of a field into old and new, in words; a single value is new."""
+    old, new = value if isinstance(value, list) and len(value) == 2 else (None, value)
+    return (None if old is None else _words(old)), _words(new)
+
+
+def _words(value: Any) -> str:
+    if value is None or value == []:
+        return _("nothing")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 
 from typing_extensions import TypedDict
 
-from portal.clusters.models import Cluster
 from portal.core import ids
 from portal.core.api.shapes import Moment, moment
 from portal.core.drivers import Connection
-from portal.resources.engine import view
+from portal.resources import queries
 from portal.resources.models import Child, Resource
 
 
@@ -53,13 +52,9 @@ def credentials(resource: Resource) -> list[Child]:
     return sorted(rows, key=lambda child: (not child.spec.get("main", False), child.created_at, child.id))
 
 
-def connections(resource: Resource, cluster: Cluster) -> Mapping[object, Connection]:
+def connections(resource: Resource) -> Mapping[uuid.UUID, Connection]:
     """Return how each login connects, by child; empty while the service has no address."""
-    driver = resource.offering.drivers.get(cluster.kind)
-    if driver is None or not resource.facts.get("endpoints"):
-        return {}
-    seen = view.build(resource, list(resource.children.all()), running=resource.running)
-    return {connection.child_id: connection for connection in driver.connect(seen)}
+    return {connection.child_id: connection for connection in queries.connections(resource)}
 
 
 def credential_json(child: Child, connection: Connection | None) -> CredentialJson:

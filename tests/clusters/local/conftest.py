@@ -90,6 +90,7 @@ class Supervised:
         stored = read_json(Home(self.data, handle).state_file)
         assert stored
         assert stored["identity"]
+        assert stored["identity"]["pid"] > 1, "it has not begun"
         return int(stored["identity"]["pid"])
 
     # ---- waiting -----------------------------------------------------------------------------------------------------

@@ -31,20 +31,20 @@ def test_only_so_many_old_files_are_kept(tmp_path: Path) -> None:
 
 def test_newest_lines_come_last_and_clean(tmp_path: Path) -> None:
     (tmp_path / "engine.log").write_text(
-        "2026-11-25 10:00:00.5 UTC [1] \x1b[31mLOG\x1b[0m: hunter22\n\tmore of it\n2026-11-25T10:00:02Z later\n"
+        "2021-11-25 10:00:00.5 UTC [1] \x1b[31mLOG\x1b[0m: hunter22\n\tmore of it\n2021-11-25T10:00:02Z later\n"
     )
     logs.write_run(tmp_path, "user:1", "done")
     lines = logread.tail(tmp_path, {"a": {"p": "hunter22"}}, None, None, 10)
     assert [line.text for line in lines][:3] == [
-        "2026-11-25 10:00:00.5 UTC [1] LOG: ***",
-        "more of it",
-        "2026-11-25T10:00:02Z later",
+        "2021-11-25 10:00:00.5 UTC [1] LOG: ***",
+        "\tmore of it",
+        "2021-11-25T10:00:02Z later",
     ]
     assert (lines[3].source, lines[3].text) == ("user:1", "done")
-    assert lines[1].at == lines[0].at == datetime.datetime(2026, 11, 25, 10, 0, 0, 500000, datetime.UTC)
-    since = datetime.datetime(2026, 11, 25, 10, 0, 1, tzinfo=datetime.UTC)
-    until = datetime.datetime(2026, 11, 25, 10, 0, 3, tzinfo=datetime.UTC)
-    assert [line.text for line in logread.tail(tmp_path, {}, since, until, 10)] == ["2026-11-25T10:00:02Z later"]
+    assert lines[1].at == lines[0].at == datetime.datetime(2021, 11, 25, 10, 0, 0, 500000, datetime.UTC)
+    since = datetime.datetime(2021, 11, 25, 10, 0, 1, tzinfo=datetime.UTC)
+    until = datetime.datetime(2021, 11, 25, 10, 0, 3, tzinfo=datetime.UTC)
+    assert [line.text for line in logread.tail(tmp_path, {}, since, until, 10)] == ["2021-11-25T10:00:02Z later"]
     assert len(logread.tail(tmp_path, {}, None, None, 2)) == 2
 
 

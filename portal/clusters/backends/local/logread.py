@@ -26,7 +26,7 @@ def tail(
     lines = [*_engine_lines(directory), *_run_lines(directory)]
     lines.sort(key=lambda line: line.at or datetime.datetime.min.replace(tzinfo=datetime.UTC))
     chosen = [line for line in lines if _within(line.at, since, until)][-limit:]
-    return [LogLine(line.at, line.source, clean(render.mask(line.text, secrets))) for line in chosen]
+    return [LogLine(line.at, line.source, render.mask(clean(line.text), secrets)) for line in chosen]
 
 
 def clean(text: str) -> str:

@@ -1,5 +1,6 @@
 """``/services/{id}/{kind}``: the parts that an offering declares (databases, users, backups …) and their verbs."""
 
+from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -16,12 +17,13 @@ from portal.core.offerings import ChildKind
 from portal.projects.access import require
 from portal.resources import actions, queries
 from portal.resources.access import access_child, access_resource, kind_of
+from portal.resources.actions.downloading import open_artifact
 from portal.resources.api import answers
-from portal.resources.api.downloads import artifact_response
 from portal.resources.api.serializers import ChildBody, ChildEditBody
 from portal.resources.api.shapes import ChildJson, OperationJson, child_json
 from portal.resources.models import Child, Resource
 
+FILE = "application/octet-stream"
 SORTS = {"created_at": "created_at", "name": "name"}
 
 
@@ -131,12 +133,16 @@ def _retry(request: Request, actor: Actor, part: Child) -> Response:
     return answers.accepted(actions.retry_child(actor, part))
 
 
-@described("GET", "children_download", "The backup itself", answer=BINARY, media="application/octet-stream")
+@described("GET", "children_download", "The backup itself", answer=BINARY, media=FILE)
 @api_view(["GET"])
 def download(request: Request, service: str, kind: str, child: str) -> HttpResponseBase:
     """Stream what a run made, such as a backup's dump. Audited; it takes the right to see secrets."""
     actor, part = _part(request, service, kind, child, "download", "service.secrets")
-    return artifact_response(actor, part)
+    artifact = open_artifact(actor, part)
+    headers = {"Cache-Control": "private, no-store"}
+    return FileResponse(
+        artifact.stream, as_attachment=True, filename=artifact.filename, content_type=FILE, headers=headers
+    )
 
 
 def _part(

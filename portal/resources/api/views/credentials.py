@@ -25,7 +25,7 @@ from portal.resources.models import Child
 def credentials(request: Request, service: str) -> Response:
     """List the logins of a service, the main one first. Secrets are not in it."""
     resource = access_resource(actor_of(request), service, "service.read")
-    known = connections(resource, resource.cluster)
+    known = connections(resource)
     return page_of(request, logins(resource), lambda child: credential_json(child, known.get(child.id)))
 
 
@@ -37,7 +37,7 @@ def credential(request: Request, service: str, credential: str) -> Response:
     resource = access_resource(actor, service, "service.read")
     child = access_credential(actor, resource, credential, "service.read")
     known_parameters(request)
-    return Response(credential_json(child, connections(resource, resource.cluster).get(child.id)))
+    return Response(credential_json(child, connections(resource).get(child.id)))
 
 
 @described("POST", "credentials_reveal", "Show a login's secret", answer=RevealJson, body=NoBody)

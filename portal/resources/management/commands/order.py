@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.accounts.actors import actor_for
 from portal.accounts.models import User
@@ -21,6 +21,10 @@ from portal.resources.models import Child, Operation, Resource
 
 class Command(BaseCommand):
     help = "Order a service. With --wait the last line is a connection URI that works as it stands on this machine."
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        """Let ``--version`` mean the engine's, as customers expect, and not Django's."""
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **options)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("offering")

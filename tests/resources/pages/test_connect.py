@@ -1,0 +1,118 @@
+"""The Connect page: masked until asked, shown once per click and written down, exchanged without downtime."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from portal.accounts.models import User
+from portal.audit.models import AuditEvent
+from portal.core import ids
+from portal.core.errors import TemporaryError
+from portal.resources.models import Child, Resource
+from tests.resources.doubles import MemoryBackend
+
+pytestmark = pytest.mark.django_db
+
+
+def login(service: Resource, backend: MemoryBackend) -> tuple[str, str]:
+    """Return the main login's ``cred_`` id and its password."""
+    child = Child.objects.get(resource=service, name="admin")
+    backend.secrets[service.handle] = {f"user-{child.id}": {"password": "canary-secret"}}
+    return ids.encode("cred", child.id), "canary-secret"
+
+
+def test_the_page_holds_no_secret_until_it_is_asked_for(
+    browser: Client, htmx: Client, make: Callable[..., Resource], backend: MemoryBackend
+) -> None:
+    service = make()
+    credential, secret = login(service, backend)
+    path = f"/services/{service.public_id}/connect"
+    page = browser.get(path)
+    assert secret not in page.content.decode()
+    assert page["Cache-Control"] == "no-store"
+    for words in ("toy://admin:••••••••@", "20001", "/ca.pem"):
+        assert words in page.content.decode()
+    assert browser.get(f"{path}/{credential}/reveal").status_code == 405
+    assert not AuditEvent.objects.filter(action="service.reveal").exists()
+
+    whole = browser.post(f"{path}/{credential}/reveal")
+    assert whole.status_code == 200
+    assert f"toy://admin:{secret}@" in whole.content.decode()
+    assert whole["Cache-Control"] == "no-store"
+    part = htmx.post(f"{path}/{credential}/reveal?part=password").content.decode()
+    assert secret in part
+    assert "<html" not in part
+    assert 'id="secret-password"' in part
+    assert "connection-details" in htmx.post(f"{path}/{credential}/reveal").content.decode()
+    assert AuditEvent.objects.filter(action="service.reveal").count() == 3
+    assert secret not in browser.get(path).content.decode()
+
+
+def test_a_viewer_sees_how_but_not_the_password(
+    viewer: User, make: Callable[..., Resource], backend: MemoryBackend, client_of: Callable[[User], Client]
+) -> None:
+    service = make()
+    credential, secret = login(service, backend)
+    client = client_of(viewer)
+    page = client.get(f"/services/{service.public_id}/connect").content.decode()
+    assert "box.example" in page or "localhost" in page
+    assert "Your role does not show passwords." in page
+    answer = client.post(f"/services/{service.public_id}/connect/{credential}/reveal")
+    assert answer.status_code == 403
+    assert secret not in answer.content.decode()
+
+
+def test_another_login_can_be_chosen(browser: Client, make: Callable[..., Resource], backend: MemoryBackend) -> None:
+    service = make()
+    login(service, backend)
+    other = Child.objects.create(resource=service, kind="users", name="reader", spec={"access": "read"}, state="ready")
+    path = f"/services/{service.public_id}/connect"
+    assert "toy://admin:" in browser.get(path).content.decode()
+    assert "toy://reader:" in browser.get(path, {"user": ids.encode("cred", other.id)}).content.decode()
+    assert "toy://admin:" in browser.get(path, {"user": "nonsense"}).content.decode()
+
+
+def test_an_exchange_shows_both_until_it_is_completed(
+    browser: Client, make: Callable[..., Resource], backend: MemoryBackend
+) -> None:
+    service = make()
+    credential, _secret = login(service, backend)
+    path = f"/services/{service.public_id}/connect"
+    assert "Both work until you complete" in browser.get(f"{path}/{credential}/rotate").content.decode()
+    answer = browser.post(f"{path}/{credential}/rotate")
+    assert answer.status_code == 302
+    assert "The new login is being made" in browser.get(answer["Location"]).content.decode()
+    early = browser.post(f"{path}/{credential}/complete")
+    assert early.status_code == 422
+    assert "no finished exchange" in early.content.decode()
+    Child.objects.filter(name="admin-2").update(state="ready")
+    assert "Two logins work now" in browser.get(path).content.decode()
+    assert browser.post(f"{path}/{credential}/rotate").status_code == 422
+    assert "admin stops working" in browser.get(f"{path}/{credential}/complete").content.decode()
+    assert browser.post(f"{path}/{credential}/complete").status_code == 302
+    assert Child.objects.get(name="admin").deletion_requested_at is not None
+    assert Child.objects.get(name="admin-2").spec["main"] is True
+
+
+def test_a_region_that_does_not_answer_is_said_so(
+    browser: Client, make: Callable[..., Resource], backend: MemoryBackend
+) -> None:
+    service = make()
+    credential, secret = login(service, backend)
+    backend.error = TemporaryError("The region is away.")
+    answer = browser.post(f"/services/{service.public_id}/connect/{credential}/reveal")
+    assert answer.status_code == 503
+    assert "The region is away." in answer.content.decode()
+    assert secret not in answer.content.decode()
+
+
+def test_the_certificate_comes_as_a_file(browser: Client, make: Callable[..., Resource]) -> None:
+    answer = browser.get(f"/services/{make().public_id}/ca.pem")
+    assert answer["Content-Disposition"] == 'attachment; filename="local-ca.pem"'
+    assert answer.content.startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+def test_no_address_yet_is_said_so(browser: Client, make: Callable[..., Resource]) -> None:
+    service = make(ready_once_at=None, conditions=[], facts={}, observed_generation=0)
+    assert "No address yet" in browser.get(f"/services/{service.public_id}/connect").content.decode()
