@@ -38,7 +38,7 @@ def _reason(offering: Offering, cluster: Cluster, release: str | None, plan: Pla
     if cluster.kind not in offering.drivers:
         return _("needs a Kubernetes region") if cluster.kind == Cluster.Kind.LOCAL else _("not served by this cluster")
     if plan is not None and cluster.kind not in plan.backends:
-        return _("plan %(plan)s needs a Kubernetes region") % {"plan": plan.slug}
+        return _("this plan needs a Kubernetes region")
     return _missing_packages(offering, cluster, release) if cluster.kind == Cluster.Kind.LOCAL else ""
 
 

@@ -1,5 +1,6 @@
 """What the home page shows."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Count
@@ -12,8 +13,10 @@ from portal.projects.queries import current_project
 from portal.resources import queries
 from portal.resources.access import visible_resources
 from portal.resources.models import Event, Resource
+from portal.resources.presenters.activity import Line, timeline_of
 
 RECENT = 6
+ACTIVITY = 8
 
 
 def home(request: HttpRequest, actor: Actor) -> dict[str, Any]:
@@ -32,13 +35,18 @@ def home(request: HttpRequest, actor: Actor) -> dict[str, Any]:
         "total": sum(counts.values()),
         "unwell": {row.id: row for row in unwell}.values(),
         "services": rows[:RECENT],
-        "events": activity.select_related("resource")[:10],
+        "events": _lines(list(activity.select_related("resource")[:ACTIVITY])),
         "monthly": sum((price.hourly for price in prices), start=prices[0].hourly * 0) * HOURS_PER_MONTH
         if prices
         else 0,
         "currency": prices[0].currency if prices else "EUR",
         "offerings": catalog.cards()[:RECENT],
     }
+
+
+def _lines(events: list[Event]) -> list[Line]:
+    """Return the project's activity, each line with the service that it is about."""
+    return [replace(line, detail=event.resource.name) for line, event in zip(timeline_of(events), events, strict=True)]
 
 
 def price_of(resource: Resource) -> Price:

@@ -19,6 +19,7 @@ from portal.instance.stores import Stores
 from portal.instance.sweep import sweep
 
 STOPPING = 55.0  # seconds that an orderly stop may take
+PATIENCE = 300.0  # seconds until the first answer, after the database was prepared
 HOPELESS = 5  # failures of one role before the ready line that end the attempt
 PORTAL = ("beat", "worker", "web")
 ELSEWHERE = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "ARCHIPEL_ROLE")  # an embedded instance has its own
@@ -39,11 +40,13 @@ class Instance:
         self.keeper = Keeper(data)
         self.stores = Stores(data, self.environment, self.keeper)
         self.deadline = Deadline(STOPPING)
+        self.adopting = False  # one that was served before is never given up
 
     # ---- start -------------------------------------------------------------------------------------------------------
 
     def start(self, *, adopt: bool) -> None:
         """Bring everything up and return when it answers. Raises Failed."""
+        self.adopting = adopt
         become_subreaper()
         (self.data / "run" / "stopping").unlink(missing_ok=True)
         if not adopt:
@@ -100,7 +103,7 @@ class Instance:
 
     def _wait_until_ready(self, link: Child) -> None:
         say("waiting for everything to answer")
-        self._turn_until(lambda: probe.ready(self.port))
+        self._turn_until(probe.Wait(self.port, seconds=None if self.adopting else PATIENCE).over)
         self._turn_until(link.ended)
         if link.output:
             say(f"sign in (once, within 10 minutes): http://{running.HOST}:{self.port}{link.output}")
@@ -111,7 +114,7 @@ class Instance:
                 self._note_failure(self.keeper.kept[name])
 
     def _note_failure(self, kept: Kept) -> None:
-        if kept.failures >= HOPELESS:
+        if kept.failures >= HOPELESS and not self.adopting:
             raise Failed(f"{kept.role.name} ends as soon as it starts; from {kept.log}:\n{logs.tail(kept.log)}")
 
     def keep_running(self) -> None:

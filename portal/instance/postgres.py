@@ -49,8 +49,6 @@ class Postgres:
         shutil.rmtree(draft, ignore_errors=True)
         self._run("initdb", "-U", "postgres", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
                   "--auth=peer", "--data-checksums", "--no-instructions", "-D", str(draft))  # fmt: skip
-        (draft / "pg_hba.conf").write_text(HBA)
-        (draft / "pg_ident.conf").write_text(_own())
         self._run("postgres", "--single", "-D", str(draft), "postgres", stdin=ACCOUNTS)
         draft.rename(self.cluster)
 
@@ -73,7 +71,7 @@ class Postgres:
             command=self._command,
             environment=self.environment,
             steps=((signal.SIGINT, 5.0), (signal.SIGINT, 3.0), (signal.SIGQUIT, 2.0)),
-            prepare=self._forget_dead,
+            prepare=self._before_start,
             leftovers=lambda: proc.working_in(self.cluster),
         )
 
@@ -82,8 +80,13 @@ class Postgres:
         socket = f"--unix_socket_directories={self.socket}"
         return [str(self.bin / "postgres"), "-D", str(self.cluster), socket, *options]
 
-    def _forget_dead(self) -> None:
-        """Remove the lock of a killed server: none of its processes is left, but its pid may be used again."""
+    def _before_start(self) -> None:
+        """Let this account in, which need not be the one that made it, and remove the lock of a killed server.
+
+        None of that server's processes is left by now, but its pid may be used again.
+        """
+        (self.cluster / "pg_hba.conf").write_text(HBA)
+        (self.cluster / "pg_ident.conf").write_text(_own())
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
             (self.socket / name).unlink(missing_ok=True)

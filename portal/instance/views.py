@@ -24,7 +24,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
     report = readiness.report()
     ready = not any(report.values())
     parts = {name: state or "ok" for name, state in report.items()}
-    return JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    response = JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    response._has_been_logged = True  # type: ignore[attr-defined] # not each probe is worth a line in the log; Django would write an error
+    return response
 
 
 @never_cache

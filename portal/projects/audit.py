@@ -84,7 +84,7 @@ def public_target(event: AuditEvent) -> str | None:
 
 
 def _with_names(actor: Actor, rows: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-    """Add who acted and on whom, in the same query: readers know the mail addresses of their own organizations alone."""
+    """Add who acted and on whom, in the same query: readers know the people of their own organizations alone."""
     person, target = User.objects.filter(id=OuterRef("actor_id")), User.objects.filter(id=OuterRef("target_id"))
     known = Q(memberships__organization__in=access.visible_organizations(actor)) | Q(id=account_of(actor))
     return rows.annotate(

@@ -66,6 +66,7 @@ def test_support_sees_neither_tokens_nor_the_log_and_acts_on_nothing(
 ) -> None:
     client = client_of(support)
     assert client.get("/admin/accounts/user/").status_code == 200
+    assert 'value="deactivate"' not in client.get(f"/admin/accounts/user/{owner.pk}/change/").content.decode()
     assert client.get(TOKENS).status_code == 403
     assert client.get("/admin/audit/auditevent/").status_code == 403
     form = {"action": "deactivate", "_selected_action": str(owner.pk), "reason": "because"}

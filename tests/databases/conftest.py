@@ -1,7 +1,6 @@
 """A small engine room: one PostgreSQL as a view, brought about by a real supervisor, turn by turn."""
 
 import dataclasses
-import datetime
 import random
 import re
 import uuid
@@ -18,7 +17,7 @@ from apps.databases.offerings.postgresql import OFFERING
 from apps.databases.offerings.postgresql.children import BACKUPS, DATABASES, USERS
 from apps.databases.offerings.postgresql.local import LocalPostgresql
 from apps.databases.offerings.postgresql.spec import PostgresqlSpec
-from portal.clusters.backends.local import codec
+from portal.clusters.backends.local import codec, files
 from portal.clusters.backends.local.certificates import Authority
 from portal.clusters.backends.local.layout import Home
 from portal.core import conditions
@@ -30,7 +29,6 @@ __all__ = ["bench", "packages", "supervised"]  # fixtures that this directory's 
 KINDS = {kind.slug: kind for kind in (DATABASES, USERS, BACKUPS)}
 PLAN = OFFERING.plan("dev-2")
 assert PLAN is not None
-NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
 
 
 def child(kind: str, name: str, number: int = 1, **values: Any) -> ChildView:
@@ -94,12 +92,18 @@ class Service:
     def state(self) -> UnitState:
         return dataclasses.replace(self.room.state(self.view.handle), ports={"main": self.port})
 
+    def sample(self) -> Mapping[str, float]:
+        """Return what the supervisor measured last."""
+        return files.read_json(self.home.sample_file) or {}
+
     def _is_gone(self, row: ChildView, seen: Observation) -> bool:
         return row.deleting and seen.children[row.id].state == "gone"
 
     def _after(self, row: ChildView, seen: Observation) -> ChildView:
         what = seen.children[row.id]
-        known = row.generation if what.state in ("ready", "succeeded", "failed", "cancelled") else row.observed_generation
+        known = (
+            row.generation if what.state in ("ready", "succeeded", "failed", "cancelled") else row.observed_generation
+        )
         facts = {**row.facts, **what.facts}
         return dataclasses.replace(row, state=what.state, facts=facts, observed_generation=known)
 
@@ -158,9 +162,7 @@ class Service:
     def restore_in_place(self, backup: ChildView) -> "Service":
         origin = Origin(self.view.handle, "backups", backup.id, backup.facts, key=str(uuid.uuid4()), in_place=True)
         children = tuple(
-            row
-            if row.kind == "backups"
-            else dataclasses.replace(row, generation=row.generation + 1, state="pending")
+            row if row.kind == "backups" else dataclasses.replace(row, generation=row.generation + 1, state="pending")
             for row in self.view.children
         )
         return self.change(origin=origin, children=children)

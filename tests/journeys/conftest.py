@@ -13,8 +13,8 @@ from tests.journeys.instance import Api, Instance
 def instance() -> Iterator[Instance]:
     with tempfile.TemporaryDirectory(prefix="archipel-journey-", ignore_cleanup_errors=True) as folder:
         portal = Instance(Path(folder) / "data")
-        portal.up()
         try:
+            portal.up()
             yield portal
         finally:
             portal.down()

@@ -66,17 +66,19 @@ class Instance:
 
     def up(self) -> None:
         """Start it and wait for the ready line."""
-        log = (self.data.parent / f"{self.data.name}.stderr").open("a")
-        self.process = subprocess.Popen(
-            [*MANAGE, "up", "--data", str(self.data), "--port", str(self.port)],
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+        log = self.data.parent / f"{self.data.name}.stderr"
+        with log.open("a") as progress:
+            self.process = subprocess.Popen(
+                [*MANAGE, "up", "--data", str(self.data), "--port", str(self.port)],
+                env=self.environment(),
+                stdout=subprocess.PIPE,
+                stderr=progress,
+                text=True,
+            )
         assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line == f"Archipel is ready: {self.url}/\n", line or Path(log.name).read_text()[-3000:]
+        with self.process.stdout as words:
+            line = words.readline()
+        assert line == f"Archipel is ready: {self.url}/\n", line or log.read_text()[-3000:]
 
     def manage(self, *words: str, within: float = 120) -> str:
         """Run a command beside the portal; return its standard output."""

@@ -21,9 +21,11 @@ def own() -> Iterator[Instance]:
     """An instance of this module's own: what is killed here is nobody else's."""
     with tempfile.TemporaryDirectory(prefix="archipel-kills-", ignore_cleanup_errors=True) as folder:
         portal = Instance(Path(folder) / "data")
-        portal.up()
-        yield portal
-        portal.down()
+        try:
+            portal.up()
+            yield portal
+        finally:
+            portal.down()
 
 
 def answers(instance: Instance, uri: str) -> bool:

@@ -1,6 +1,7 @@
 """What the API says of offerings: the declaration, with where each can be had and from what price."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.utils import timezone
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from typing_extensions import TypedDict
 from portal.clusters.models import Cluster
 from portal.clusters.placement import places
 from portal.core.api.schema import spec_schema
-from portal.core.api.shapes import Json, PriceJson, price_json
+from portal.core.api.shapes import Json, PriceJson, plain_number, price_json
 from portal.core.offerings import ChildKind, No, Offering, Plan, Version, Yes
 from portal.core.pricing import Price, pricer
 
@@ -32,7 +33,7 @@ class PlanJson(TypedDict):
     summary: str
     default: bool
     free: bool
-    cpu: str
+    cpu: float
     memory_mib: int
     disk_gib: int
     nodes: int
@@ -66,6 +67,19 @@ class KindJson(TypedDict):
     name: str
     verbs: list[str]
     spec_schema: Json
+
+
+class PriceBookLineJson(TypedDict):
+    """A line of the price book: what a meter costs, for an offering, plan and region or, where empty, for all."""
+
+    offering: str
+    plan: str
+    region: str
+    meter: str
+    unit: str
+    amount: str
+    currency: str
+    valid_from: str
 
 
 class OfferingJson(TypedDict):
@@ -125,7 +139,7 @@ def plan_json(offering: Offering, plan: Plan) -> PlanJson:
         "summary": str(plan.summary),
         "default": plan.slug == offering.default_plan.slug,
         "free": plan.free,
-        "cpu": f"{plan.cpu.normalize():f}",
+        "cpu": plain_number(plan.cpu),
         "memory_mib": plan.memory_mib,
         "disk_gib": plan.disk_gib,
         "nodes": plan.nodes,
@@ -133,6 +147,20 @@ def plan_json(offering: Offering, plan: Plan) -> PlanJson:
         "sla_percent": None if plan.sla_percent is None else str(plan.sla_percent),
         "backup_retention_days": plan.backup_retention_days,
         "price": price_json(price) if price else None,
+    }
+
+
+def price_line_json(line: Mapping[str, Any]) -> PriceBookLineJson:
+    """Return a line as the pricer tells it."""
+    return {
+        "offering": line["offering"],
+        "plan": line["plan"],
+        "region": line["region"],
+        "meter": line["meter"],
+        "unit": line["unit"],
+        "amount": line["amount"],
+        "currency": line["currency"],
+        "valid_from": line["valid_from"],
     }
 
 

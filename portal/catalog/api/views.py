@@ -4,17 +4,23 @@ from rest_framework.decorators import api_view, authentication_classes, permissi
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.catalog.api.shapes import OfferingJson, PlanJson, offering_json, plan_json
+from portal.catalog.api.shapes import (
+    OfferingJson,
+    PlanJson,
+    PriceBookLineJson,
+    offering_json,
+    plan_json,
+    price_line_json,
+)
 from portal.clusters.placement import enabled_clusters
 from portal.core import registry
-from portal.core.api.pagination import choice, known_parameters, page_of
+from portal.core.api.pagination import known_parameters, page_of
 from portal.core.api.schema import described, query
 from portal.core.errors import not_found
 from portal.core.offerings import Offering
 from portal.core.pricing import pricer
 
 FAMILY = query("family", "Slug of a family.")
-PRICE_LINE = {"type": "object"}
 
 
 @described("GET", "offerings_list", "What can be ordered", answer=OfferingJson, paged=True, parameters=[FAMILY])
@@ -23,8 +29,8 @@ PRICE_LINE = {"type": "object"}
 @permission_classes([])
 def offerings(request: Request) -> Response:
     """List all offerings, by name."""
-    family = choice(request, "family", list(registry.families()))
-    found = [offering for offering in registry.offerings().values() if family in ("", offering.family)]
+    family = request.query_params.get("family")
+    found = [offering for offering in registry.offerings().values() if family in (None, offering.family)]
     clusters = enabled_clusters()
     ordered = sorted(found, key=lambda offering: offering.name.lower())
     return page_of(request, ordered, lambda offering: offering_json(offering, clusters), filters=("family",))
@@ -51,13 +57,13 @@ def plans(request: Request, offering: str) -> Response:
     return page_of(request, found.plans, lambda plan: plan_json(found, plan))
 
 
-@described("GET", "prices_list", "The price book in force", answer=PRICE_LINE, paged=True)
+@described("GET", "prices_list", "The price book in force", answer=PriceBookLineJson, paged=True)
 @api_view(["GET"])
 @authentication_classes([])
 @permission_classes([])
 def prices(request: Request) -> Response:
     """List every line of the price book in force."""
-    return page_of(request, pricer().price_list(), dict)
+    return page_of(request, pricer().price_list(), price_line_json)
 
 
 def _offering(slug: str) -> Offering:

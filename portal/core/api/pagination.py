@@ -62,7 +62,7 @@ def page_of(
     """Return one page of a list that is in memory anyway, in its own order."""
     known_parameters(request, "limit", "cursor", *filters)
     limit, start = _limit(request), 0
-    if request.query_params.get("cursor"):
+    if "cursor" in request.query_params:
         start = _offset(_unsign(request))
     shown = items[start : start + limit]
     cursor = _sign(["#", start + limit]) if start + limit < len(items) else None
@@ -151,7 +151,7 @@ def _sort(request: Request, sorts: Mapping[str, str], default: str) -> str:
 
 def _after(request: Request, rows: QuerySet[Row], sort: str, column: str, descending: bool) -> Q:
     """Return the condition that a row comes after the cursor; ``column`` alone bounds the index scan."""
-    if not request.query_params.get("cursor"):
+    if "cursor" not in request.query_params:
         return Q()
     value, key = _position(rows, column, sort, _unsign(request))
     beyond = "lt" if descending else "gt"

@@ -30,6 +30,11 @@ class AutoSchema(SpectacularAutoSchema):
         """Group operations by the first word of their path."""
         return [self.path.removeprefix("/api/v1/").partition("/")[0]]
 
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        """Say of closed bodies that they are closed."""
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        return {**schema, "additionalProperties": False} if isinstance(serializer, Strict) else schema
+
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How a token is sent."""
@@ -120,7 +125,11 @@ def header(name: str, help_: str, schema: dict[str, Any] | None = None) -> OpenA
 
 PAGE_PARAMETERS = (
     query("limit", "Items on a page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
-    query("cursor", "Where to go on: `next_cursor` of the page before."),
+    query(
+        "cursor",
+        "Where to go on: `next_cursor` of the page before.",
+        {"type": "string", "pattern": "^[A-Za-z0-9_:-]{1,600}$"},
+    ),
 )
 BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 IDEMPOTENCY_KEY = header(

@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from decimal import Decimal
 from typing import Annotated, Any, overload
 
 from pydantic import Field
@@ -60,3 +61,8 @@ def moment(value: datetime.datetime | None) -> Moment | None:
 def public_id(prefix: str, key: uuid.UUID | None) -> str | None:
     """Return the public form of an id that may be missing."""
     return None if key is None else ids.encode(prefix, key)
+
+
+def plain_number(value: Decimal) -> float:
+    """Return a count such as vCPU as a JSON number: whole where it is whole. Never for money."""
+    return int(value) if value == value.to_integral_value() else float(value)

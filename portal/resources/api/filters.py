@@ -29,12 +29,22 @@ SORTS = {
 FILTERS = ("state", "health", "offering", "region", "tag", "name", "q", "created_after")
 NOT_LISTED = (State.DELETED, State.PURGED)  # shown only where they are asked for
 _ORDERS = [f"{name}.{direction}" for name in SORTS for direction in ("asc", "desc")]
+_WORD = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_TAG = {"type": "string", "pattern": f"^{_WORD}(:({_WORD})?)?$"}
 PARAMETERS = (
-    query("state", "States, repeated or with commas.", {"type": "array", "items": {"enum": list(State.values)}}),
-    query("health", "Healths, repeated or with commas.", {"type": "array", "items": {"enum": list(Health.values)}}),
+    query(
+        "state",
+        "States, repeated or with commas.",
+        {"type": "array", "items": {"type": "string", "enum": list(State.values)}},
+    ),
+    query(
+        "health",
+        "Healths, repeated or with commas.",
+        {"type": "array", "items": {"type": "string", "enum": list(Health.values)}},
+    ),
     query("offering", "Slug of an offering."),
     query("region", "Slug of a region."),
-    query("tag", "`key` or `key:value`; all of them have to fit.", {"type": "array", "items": {"type": "string"}}),
+    query("tag", "`key` or `key:value`; all of them have to fit.", {"type": "array", "items": _TAG}),
     query("name", "The exact name."),
     query("q", "A part of the name."),
     query("created_after", "A time (RFC 3339).", {"type": "string", "format": "date-time"}),

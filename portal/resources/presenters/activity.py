@@ -62,7 +62,8 @@ def operation_rows(operations: Iterable[Operation]) -> list[OperationRow]:
 
 def operation_words(operation: Operation) -> str:
     """Return an operation's type and subject as people read it: ``Create database shop``."""
-    return f"{operation.type.replace('_', ' ').capitalize()} {operation.child_name}".strip()
+    subject = operation.child_name.removeprefix(f"{operation.type}-")
+    return f"{operation.type.replace('_', ' ').capitalize()} {subject}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,14 +127,13 @@ def _settings(child: Child, kind: ChildKind) -> Iterator[Cell]:
 
 def cell_of(name: str, label: str | Promise, value: Any) -> Cell:
     """Write a value by what its name and type say it is."""
+    is_figure = name == "bytes" or name.endswith(("_bytes", "_seconds"))
     if value is None or value == "" or value == []:
-        return Cell(label, "–")
+        return Cell(label, "–", is_number=is_figure)
     if isinstance(value, bool):
         return Cell(label, _("Yes") if value else _("No"))
-    if name == "bytes" or name.endswith("_bytes"):
-        return Cell(label, size(value), is_number=True)
-    if name.endswith("_seconds"):
-        return Cell(label, duration(value), is_number=True)
+    if is_figure:
+        return Cell(label, duration(value) if name.endswith("_seconds") else size(value), is_number=True)
     if name.endswith("_at") and (at := parse_datetime(str(value))):
         return Cell(label, str(value), at)
     if isinstance(value, list | tuple):

@@ -73,8 +73,11 @@ def _goes(resource: Resource, children: list[Child]) -> Iterator[Effect]:
     for kind in resource.offering.children:
         count = sum(1 for child in children if child.kind == kind.slug)
         if count and kind.nature is Nature.DESIRED:
-            words = {"count": count, "what": kind.plural if count > 1 else kind.singular}
-            yield Effect(_("%(count)d %(what)s with all that is in them go with it.") % words, kind.icon)
+            words = {"count": count, "what": str(kind.plural if count > 1 else kind.singular).lower()}
+            text = ngettext(
+                "%(count)d %(what)s, with everything in it.", "%(count)d %(what)s, with everything in them.", count
+            )
+            yield Effect(text % words, kind.icon)
     yield Effect(_("What it costs ends with the last second that it ran."), "euro")
 
 

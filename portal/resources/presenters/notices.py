@@ -51,7 +51,8 @@ def notices_of(resource: Resource, newest: Operation | None, permissions: frozen
     """Return what needs attention, the worst first. ``newest`` is the last operation on the whole service."""
     if resource.deletion_requested_at is not None:
         return []
-    found = [*_stuck(resource), *_failed_operation(resource, newest), *_warnings(resource)]
+    stuck = list(_stuck(resource))
+    found = [*(stuck or _failed_operation(resource, newest)), *_warnings(resource)]
     return found if "service.operate" in permissions else [_without_step(notice) for notice in found]
 
 

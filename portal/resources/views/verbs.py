@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from portal.clusters.placement import places
@@ -119,7 +120,7 @@ def _choice(page: ServicePage, plan: Plan) -> tuple[Plan, Price, str]:
     resource = page.resource
     price = pricer().price(resource.offering, plan, resource.load_spec(), region=resource.region.slug)
     place = places(resource.offering, [resource.cluster], release=resource.release, plan=plan)[0]
-    return plan, price, str(place.reason)
+    return plan, price, capfirst(str(place.reason))
 
 
 def delete(request: HttpRequest, service_id: str) -> HttpResponse:

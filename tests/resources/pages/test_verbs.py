@@ -1,5 +1,6 @@
 """What is done to a whole service, by plain forms and by htmx; refusals stand where they belong and nothing is lost."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -82,7 +83,7 @@ def test_deleting_takes_the_name_and_says_what_goes(browser: Client, make: Calla
     path = f"/services/{service.public_id}/delete"
     page = browser.get(path).content.decode()
     for words in (
-        "1 User with all that is in them",
+        "1 user, with everything in it.",
         "brought back with its data for 14 days",
         "A final backup is made first",
     ):
@@ -90,7 +91,7 @@ def test_deleting_takes_the_name_and_says_what_goes(browser: Client, make: Calla
     wrong = browser.post(path, {"confirm": "bo", "deletion_policy": "wipe"})
     assert wrong.status_code == 422
     assert "This is not the name." in wrong.content.decode()
-    assert 'value="wipe" required id="id_deletion_policy_1" checked' in wrong.content.decode().replace("  ", " ")
+    assert re.search(r'value="wipe"[^>]* checked', wrong.content.decode())
     assert browser.post(path, {"confirm": "box", "deletion_policy": "bin"})["Location"] == "/services"
     assert Resource.objects.get(id=service.id).deletion_policy == "bin"
 

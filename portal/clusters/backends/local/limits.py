@@ -3,8 +3,8 @@
 cgroup v2 below our own group, else the v1 controllers below ours, else rlimits alone. Of those RLIMIT_AS would break
 engines that map far more than they touch (PostgreSQL's shared buffers, any JVM), so memory is bounded by RLIMIT_DATA:
 private writable memory of each process (since Linux 4.7), which lets a runaway query fail with "out of memory" and
-leaves shared buffers alone. RLIMIT_NPROC counts per user name space only since Linux 5.14, so it is set only there and
-only in a sandbox; elsewhere it would count all instances together.
+leaves shared buffers alone. RLIMIT_NPROC counts per user name space only since Linux 5.14, and only where it is lowered
+inside of it, so it is set only there; elsewhere it would count all instances together.
 """
 
 import contextlib

@@ -108,8 +108,15 @@ def _edit(request: Request, actor: Actor, resource: Resource) -> Response:
     require(actor, resource.project, "service.operate", on=resource.name)
     known_parameters(request)
     body = read(request, EditBody)
-    operation = actions.edit(actor, resource, changes=actions.Edit(**body), if_match=request.headers.get("If-Match"))
+    operation = actions.edit(actor, resource, changes=actions.Edit(**body), if_match=_if_match(request, resource))
     return answers.accepted(operation) if operation else answers.service(_fresh(resource))
+
+
+def _if_match(request: Request, resource: Resource) -> str | None:
+    """Return the etag that the caller counts on; of several the one that is right, which is checked under the lock."""
+    given = request.headers.get("If-Match")
+    etags = [etag.strip() for etag in (given or "").split(",")]
+    return resource.etag if resource.etag in etags else given
 
 
 def _delete(request: Request, actor: Actor, resource: Resource) -> Response:

@@ -24,7 +24,7 @@ class Package:
     key: str
     title: str
     source: Source
-    name: str
+    name: str  # for apt one or more, space between
     version: str  # the registry's full version string; for apt the suite's own is taken and recorded
     digest: str  # sha256 in hex (pip), integrity "sha512-…" (npm), empty (apt: signed index)
     packager: str
@@ -197,7 +197,7 @@ _ALL = (
         key="chromium",
         title="Chromium",
         source=Source.APT,
-        name="chromium",
+        name="chromium chromium-common",  # the second has data that it looks for beside itself
         version="",
         digest="",
         packager="Debian",

@@ -32,7 +32,15 @@ def fetch_with_pip(entry: Package, tree: Path, scratch: Path, need: Need) -> dic
 def fetch_with_npm(entry: Package, tree: Path, scratch: Path, need: Need) -> dict[str, Any]:
     """Fetch one tarball with npm, check it against our own digest, unpack it without running anything of it."""
     spec = f"{entry.name}@{entry.version}"
-    argv = (*_npm_command(need), "pack", spec, "--silent", "--ignore-scripts", "--pack-destination", str(scratch))
+    argv = (
+        *_npm_command(need),
+        "pack",
+        spec,
+        "--loglevel=error",
+        "--ignore-scripts",
+        "--pack-destination",
+        str(scratch),
+    )
     run(argv, scratch=scratch, what=f"npm could not fetch {entry.title}")
     tarballs = list(scratch.glob("*.tgz"))
     if len(tarballs) != 1:
@@ -81,7 +89,12 @@ def fetch_with_apt(entry: Package, tree: Path, scratch: Path, need: Need) -> dic
     what = f"apt could not fetch {entry.title}"
     apt = ("apt-get", *_apt_options(scratch))
     run((*apt, "update", "-q"), scratch=scratch, what=what)
-    plan = run((*apt, "-s", "install", "--no-install-recommends", entry.name), scratch=scratch, what=what)
+    # --reinstall: one that the host has already is planned as well, since the prefix must hold it whatever the host does
+    plan = run(
+        (*apt, "-s", "install", "--reinstall", "--no-install-recommends", *entry.name.split()),
+        scratch=scratch,
+        what=what,
+    )
     pins = [f"{name}={version}" for name, version in planned(plan.splitlines())]
     downloads = scratch / "debs"
     downloads.mkdir()

@@ -39,7 +39,7 @@ class Place:
         return {**self.env, **self.values.env(extra)}
 
     def confined(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        """Put the process limits before an argv."""
+        """Put the process limits before an argv: inside the sandbox, so that they count its own processes only."""
         grouped = "memory" in self.groups.parents or self.groups.version == 2
         return (*limits.rlimits(self.limits, sandboxed=self.sandbox.isolates, grouped=grouped), *argv)
 
@@ -117,7 +117,7 @@ class _Capture:
 
 async def run(place: Place, argv: tuple[str, ...], *, stdin: str, env: Mapping[str, str], timeout: float) -> Outcome:
     """Run a command of a unit to its end; its output comes back without secrets. Raises RenderError."""
-    full = place.confined(place.sandbox.command(place.room, place.values.argv(argv)))
+    full = place.sandbox.command(place.room, place.confined(place.values.argv(argv)))
     environment = place.environment(env)
     outcome = await execute(place, full, place.values.text(stdin).encode(), environment, timeout)
     secrets = place.values.secrets

@@ -122,11 +122,12 @@ async def start(
         output = stack.enter_context(log.open("ab"))
         info, info_end = _pipe(stack)
         block, block_end = _pipe(stack, ours_is_write=True)
-        walled = place.sandbox.engine(place.room, place.values.argv(argv), info_fd=info_end, block_fd=block_end)
+        inner = place.confined(place.values.argv(argv))
+        walled = place.sandbox.engine(place.room, inner, info_fd=info_end, block_fd=block_end)
         env = place.environment({})
         try:
             child = place.children.spawn(
-                place.confined(walled),
+                walled,
                 env=env,
                 cwd=place.home.root if not place.sandbox.isolates else place.home.path,
                 stdout=output,

@@ -1,0 +1,129 @@
+"""A service as the API shows it (PRODUCT 4.2)."""
+
+from typing_extensions import TypedDict
+
+from portal.core import specs
+from portal.core.api.shapes import Json, Moment, PriceJson, moment, plain_number, price_json
+from portal.core.pricing import pricer
+from portal.resources import queries
+from portal.resources.actions.lifecycle import newer_releases
+from portal.resources.api.shapes.conditions import ConditionJson, conditions_json
+from portal.resources.models import Operation, Resource
+
+
+class EndpointJson(TypedDict):
+    """A way in."""
+
+    component: str
+    usage: str
+    route: str
+    host: str
+    port: int
+    tls: bool
+
+
+class OperationRef(TypedDict):
+    """The operation that is under way."""
+
+    id: str
+    type: str
+    state: str
+
+
+class BackupJson(TypedDict):
+    """How far back a service can go. ``pitr`` is null where there are only whole backups."""
+
+    retention_days: int
+    pitr: Json | None
+
+
+class ServiceJson(TypedDict):
+    """A service (PRODUCT 4.2)."""
+
+    id: str
+    urn: str
+    name: str
+    description: str
+    offering: str
+    version: str
+    release: str
+    upgrades: list[str]
+    project: str
+    project_slug: str
+    region: str
+    plan: str
+    state: str
+    health: str
+    conditions: list[ConditionJson]
+    node_count: int
+    node_cpu: float
+    node_memory_mib: int
+    disk_gib: int
+    spec: Json
+    tags: dict[str, str]
+    endpoints: list[EndpointJson]
+    backup: BackupJson
+    protected: bool
+    price: PriceJson
+    current_operation: OperationRef | None
+    deletion_policy: str | None
+    purge_after: Moment | None
+    created_at: Moment
+    updated_at: Moment
+    etag: str
+
+
+def service_json(resource: Resource) -> ServiceJson:
+    """Return a service; ``project`` and ``region`` have to be fetched along."""
+    offering, plan, spec = resource.offering, resource.plan, resource.load_spec()
+    price = pricer().price(offering, plan, spec, region=resource.region.slug, running=resource.running)
+    return {
+        "id": resource.public_id,
+        "urn": urn(resource),
+        "name": resource.name,
+        "description": resource.description,
+        "offering": resource.offering_slug,
+        "version": resource.version,
+        "release": resource.release,
+        "upgrades": newer_releases(resource),
+        "project": resource.project.public_id,
+        "project_slug": resource.project.slug,
+        "region": resource.region.slug,
+        "plan": resource.plan_slug,
+        "state": resource.state,
+        "health": resource.health,
+        "conditions": conditions_json(resource.conditions),
+        "node_count": plan.nodes,
+        "node_cpu": plain_number(plan.cpu),
+        "node_memory_mib": plan.memory_mib,
+        "disk_gib": getattr(spec, "disk_gib", None) or plan.disk_gib,
+        "spec": visible(spec),
+        "tags": resource.tags,
+        "endpoints": resource.facts.get("endpoints", []),
+        "backup": {"retention_days": plan.backup_retention_days, "pitr": None},
+        "protected": resource.protected,
+        "price": price_json(price),
+        "current_operation": operation_ref(queries.current_operation(resource)),
+        "deletion_policy": resource.deletion_policy or None,
+        "purge_after": moment(resource.purge_after),
+        "created_at": moment(resource.created_at),
+        "updated_at": moment(resource.updated_at),
+        "etag": resource.etag,
+    }
+
+
+def urn(resource: Resource) -> str:
+    """Return the name of a service for bills, audit and access rules."""
+    where = f"{resource.region.slug}:{resource.project.public_id}"
+    return f"urn:archipel:{where}:service/{resource.offering_slug}/{resource.public_id}"
+
+
+def operation_ref(operation: Operation | None) -> OperationRef | None:
+    if operation is None:
+        return None
+    return {"id": operation.public_id, "type": operation.type, "state": operation.state}
+
+
+def visible(spec: specs.Spec) -> Json:
+    """Return a spec as JSON, without what only the platform sets."""
+    return spec.model_dump(mode="json", include=set(specs.visible_fields(type(spec))))
