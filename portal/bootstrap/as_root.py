@@ -18,14 +18,15 @@ def prepare(root: Path, environment: Environment, arguments: list[str], requirem
     """Make account, ``.venv`` and data directory ready, and become the account."""
     account = unprivileged()
     command = arguments[0] if arguments else "help"
+    if command == "venv":
+        _make_usable(root, root, environment, account, requirements)
+        return
     data = trial.settle(account) if command == "test" else settle(root, account)
     os.environ["ARCHIPEL_DATA"] = str(data)
     _refuse_other_account(data, account)
     if command == "up":
         running.check_up(data, arguments)
-    open_way(root, data, account)
-    if not environment.is_current(*requirements) or account.can((environment.python, os.X_OK)) == [False]:
-        _make(environment, account, requirements)
+    _make_usable(root, data, environment, account, requirements)
     if command in ("up", "test"):
         _compile(environment)
     handover.hand_over(data, account)
@@ -41,7 +42,13 @@ def _refuse_other_account(data: Path, account: Account) -> None:
         refuse(f"{data} is being served by uid {owner} (pid {record and record['pid']}): run this as that account")
 
 
-def _make(environment: Environment, account: Account, requirements: tuple[str, ...]) -> None:
+def _make_usable(
+    root: Path, data: Path, environment: Environment, account: Account, requirements: tuple[str, ...]
+) -> None:
+    """See that the account can reach tree and data, and that ``.venv`` is there and runs for it."""
+    open_way(root, data, account)
+    if environment.is_current(*requirements) and account.can((environment.python, os.X_OK)) == [True]:
+        return
     from portal.bootstrap import host, making  # slow, and of use to one command in a thousand
 
     host.check_host()

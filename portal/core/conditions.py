@@ -72,4 +72,4 @@ def merge(
         after[condition.type] = Condition(
             condition.type, condition.status, condition.reason, condition.message, generation, since
         )
-    return [condition.as_json() for condition in after.values()]
+    return [after[kind].as_json() for kind in sorted(after)]

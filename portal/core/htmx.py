@@ -26,7 +26,7 @@ def signed_in(view: View[Arguments]) -> View[Arguments]:
     """Let in who is signed in; send others to sign in, the whole page also where only a fragment was asked for."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
         here = request.get_full_path() if request.method == "GET" and not wants_partial(request) else "/"

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 if TYPE_CHECKING:
-    from portal.resources.models import Child, Operation, Resource
+    pass
 
 
 class ResourceQuerySet(models.QuerySet["Resource"]):

@@ -1,9 +1,8 @@
 """A local region whose backend is kept in memory, and the toy offering."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.clusters import registry as clusters
@@ -12,6 +11,7 @@ from portal.core import registry
 from portal.core.actors import Actor
 from portal.projects.models import Project
 from portal.resources import actions, engine, tasks
+from portal.resources.engine import claim
 from portal.resources.models import Operation, Resource
 from tests.resources.doubles import TOY, MemoryBackend
 
@@ -26,10 +26,9 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> MemoryBackend:
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {**registry.offerings(), TOY.slug: TOY}
     monkeypatch.setattr(registry, "offerings", lambda: found)
-    yield
 
 
 @pytest.fixture
@@ -68,11 +67,11 @@ def order(kernel: MemoryBackend, actor: Actor, project: Project) -> Callable[...
 
 
 def turn(resource: Resource, times: int = 3) -> Resource:
-    """Take some turns of the engine and return the row as it is then."""
+    """Wake the service as its backend would, take turns while it is due at all, and return the row as it is then."""
+    claim.wake(handle=resource.handle)
     for _ in range(times):
-        Resource.objects.filter(id=resource.id, next_reconcile_at__isnull=False).update(
-            next_reconcile_at=timezone.now()
-        )
+        if not Resource.objects.filter(id=resource.id).exclude(next_reconcile_at=None).exists():
+            break
         engine.reconcile(resource.id)
     return Resource.objects.get(id=resource.id)
 

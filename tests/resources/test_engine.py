@@ -27,7 +27,7 @@ def test_an_order_becomes_a_running_service(order: Callable[..., Operation], ker
     assert (resource.state, resource.health, operation.state) == ("running", "healthy", "succeeded")
     assert resource.observed_generation == resource.generation
     assert resource.facts["endpoints"][0]["port"] == 20001
-    assert [step["name"] for step in operation.steps][0] == "accepted"
+    assert operation.steps[0]["name"] == "accepted"
 
 
 def test_a_settled_service_is_not_due_and_a_turn_changes_nothing(running: Resource, kernel: MemoryBackend) -> None:

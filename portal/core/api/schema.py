@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from pydantic import TypeAdapter
@@ -16,6 +16,7 @@ from portal.core import registry
 from portal.core.api import problems
 from portal.core.api.problem_schema import PROBLEM
 from portal.core.api.serializers import Strict
+from portal.core.specs import Spec, visible_fields
 
 View = TypeVar("View", bound=Callable[..., Any])
 REF = "#/components/schemas/{model}"
@@ -56,6 +57,17 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         """Return the scheme's definition."""
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+
+
+class SpecTableField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Names the schemas of all offerings where a body takes the settings of a service."""
+
+    target_class = "portal.core.api.serializers.SpecTable"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        """Return a choice of the offerings' schemas."""
+        refs = [{"$ref": REF.format(model=spec_component(slug))} for slug in registry.offerings()]
+        return {"anyOf": refs} if refs else {"type": "object"}
 
 
 def described(
@@ -147,19 +159,16 @@ def postprocess(result: dict[str, Any], generator: Any, request: Any, public: bo
     for name, answer in _answers.items():
         _add_component(schemas, name, TypeAdapter(answer).json_schema(ref_template=REF, mode="serialization"))
     for slug, offering in registry.offerings().items():
-        own = offering.spec.model_json_schema(ref_template=REF, mode="validation")
-        _add_component(schemas, f"{_camel(slug)}Spec", own)
+        _add_component(schemas, spec_component(slug), spec_schema(offering.spec, ref_template=REF))
     for path, methods in result.get("paths", {}).items():
         for method, operation in methods.items():
             _complete(path, method, operation)
     return result
 
 
-def spec_schema(spec: Any) -> dict[str, Any]:
+def spec_schema(spec: type[Spec], *, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
     """Return a spec's JSON Schema as customers may write it: without what only the platform sets."""
-    from portal.core.specs import visible_fields
-
-    schema: dict[str, Any] = spec.model_json_schema()
+    schema = spec.model_json_schema(ref_template=ref_template)
     shown = visible_fields(spec)
     properties = schema.get("properties", {})
     schema["properties"] = {name: properties[name] for name in shown if name in properties}
@@ -168,14 +177,15 @@ def spec_schema(spec: Any) -> dict[str, Any]:
     return schema
 
 
+def spec_component(slug: str) -> str:
+    """Return the name of the component that holds an offering's settings: ``PostgresqlSpec``."""
+    return "".join(part.capitalize() for part in re.split(r"[-_]", slug)) + "Spec"
+
+
 def _add_component(schemas: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
     for inner, definition in schema.pop("$defs", {}).items():
         schemas.setdefault(inner, definition)
     schemas[name] = schema
-
-
-def _camel(slug: str) -> str:
-    return "".join(part.capitalize() for part in re.split(r"[-_]", slug))
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -54,6 +54,13 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Word(Text):
+    """A JSON string that is not empty."""
+
+    def __init__(self, *, max_length: int = 63, **options: Any) -> None:
+        super().__init__(max_length=max_length, allow_blank=False, **options)
+
+
 class Flag(serializers.BooleanField):
     """``true`` or ``false``, not a word or number that might mean it."""
 
@@ -82,6 +89,10 @@ class Table(serializers.DictField):
         if not isinstance(data, dict):
             self.fail("not_a_dict", input_type=type(data).__name__)
         return data
+
+
+class SpecTable(Table):
+    """The settings of a service; the document names each offering's schema."""
 
 
 def read(request: Request, body: type[Strict]) -> dict[str, Any]:

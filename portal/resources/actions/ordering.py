@@ -5,7 +5,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from portal.core import conditions
 from portal.core.actors import Actor
+from portal.core.conditions import Condition, Status
 from portal.core.specs import Spec
 from portal.projects import access
 from portal.projects.models import Project
@@ -59,6 +61,8 @@ def _save(actor: Actor, project: Project, checked: Order, origin: dict[str, Any]
         protected=request.protected,
         created_by=actor.id,
     )
+    accepted = Condition("Accepted", Status.TRUE, "Admitted")
+    resource.conditions = conditions.merge([], [accepted], generation=1, now=resource.created_at)
     refresh(resource)
     try:
         with transaction.atomic():

@@ -1,22 +1,29 @@
 """Bodies that the endpoints of services take. What a spec may hold is checked by the offering's own schema."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from portal.core.api.serializers import Flag, Strict, Table, Text
+from portal.core.api.serializers import Flag, SpecTable, Strict, Table, Text, Word
+from portal.resources.actions.checking import NAME as SERVICE_NAME
+
+
+@extend_schema_field({"type": "string", "pattern": f"^{SERVICE_NAME.pattern}$", "maxLength": 63})
+class ServiceName(Word):
+    """The name of a service; what is wrong with one is said by the action."""
 
 
 class OrderBody(Strict):
     """An order; all but name and offering have defaults."""
 
-    name = Text(max_length=63, help_text="Unique among the living services of the project.")
-    offering = Text(max_length=63)
-    version = Text(max_length=32, required=False, help_text="A line (17) or an exact release (17.10).")
-    plan = Text(max_length=63, required=False, help_text="The smallest paid plan where none is given.")
-    region = Text(max_length=63, required=False)
+    name = ServiceName(help_text="Unique among the living services of the project.")
+    offering = Word(max_length=63)
+    version = Word(max_length=32, required=False, help_text="A line (17) or an exact release (17.10).")
+    plan = Word(max_length=63, required=False, help_text="The smallest paid plan where none is given.")
+    region = Word(max_length=63, required=False)
     description = Text(max_length=500, required=False)
-    spec = Table(required=False, help_text="See `spec_schema` of the offering.")
+    spec = SpecTable(required=False, help_text="See `spec_schema` of the offering.")
     tags = serializers.DictField(child=Text(max_length=63), required=False)
-    quote = Text(max_length=40, required=False, help_text="Id of a quote for the same content.")
+    quote = Word(max_length=40, required=False, help_text="Id of a quote for the same content.")
     acknowledge = serializers.ListField(child=Text(max_length=40), max_length=10, required=False)
     protected = Flag(required=False)
 
@@ -24,16 +31,16 @@ class OrderBody(Strict):
 class QuoteBody(Strict):
     """Either what an order says (with its project), or a service and the change to it."""
 
-    service = Text(max_length=40, required=False)
+    service = Word(max_length=40, required=False)
     change = Table(required=False, help_text="One or more of `plan`, `spec`, `running`.")
-    project = Text(max_length=63, required=False, help_text="Not needed by who has one project only.")
-    name = Text(max_length=63, required=False)
-    offering = Text(max_length=63, required=False)
-    version = Text(max_length=32, required=False)
-    plan = Text(max_length=63, required=False)
-    region = Text(max_length=63, required=False)
+    project = Word(max_length=63, required=False, help_text="Not needed by who has one project only.")
+    name = ServiceName(required=False)
+    offering = Word(max_length=63, required=False)
+    version = Word(max_length=32, required=False)
+    plan = Word(max_length=63, required=False)
+    region = Word(max_length=63, required=False)
     description = Text(max_length=500, required=False)
-    spec = Table(required=False)
+    spec = SpecTable(required=False)
     tags = serializers.DictField(child=Text(max_length=63), required=False)
     acknowledge = serializers.ListField(child=Text(max_length=40), max_length=10, required=False)
     protected = Flag(required=False)
@@ -42,49 +49,49 @@ class QuoteBody(Strict):
 class EditBody(Strict):
     """What may change on a service; what is left out stays. ``spec`` holds only the settings to change."""
 
-    name = Text(max_length=63, required=False)
+    name = ServiceName(required=False)
     description = Text(max_length=500, required=False)
     tags = serializers.DictField(child=Text(max_length=63), required=False, help_text="Replaces all tags.")
     protected = Flag(required=False)
-    spec = Table(required=False)
+    spec = SpecTable(required=False)
 
 
 class ResizeBody(Strict):
     """The plan to go to."""
 
-    plan = Text(max_length=63)
+    plan = Word(max_length=63)
 
 
 class UpgradeBody(Strict):
     """The release to go to; one of the service's ``upgrades``."""
 
-    version = Text(max_length=32)
+    version = Word(max_length=32)
 
 
 class ForkBody(Strict):
     """The name of the copy."""
 
-    name = Text(max_length=63)
+    name = ServiceName()
 
 
 class UndeleteBody(Strict):
     """Another name, where the service's own is taken meanwhile."""
 
-    name = Text(max_length=63, required=False)
+    name = ServiceName(required=False)
 
 
 class TargetBody(Strict):
     """The new service that a backup is restored into."""
 
-    name = Text(max_length=63)
-    plan = Text(max_length=63, required=False)
+    name = ServiceName()
+    plan = Word(max_length=63, required=False)
 
 
 class RestoreBody(Strict):
     """A backup or a time, and where to: a new service or the same one."""
 
-    backup = Text(max_length=40, required=False)
-    time = Text(max_length=40, required=False, help_text="RFC 3339, where the offering can go to a point in time.")
+    backup = Word(max_length=40, required=False)
+    time = Word(max_length=40, required=False, help_text="RFC 3339, where the offering can go to a point in time.")
     target = TargetBody(required=False)
     in_place = Flag(required=False)
 
@@ -92,11 +99,11 @@ class RestoreBody(Strict):
 class ChildBody(Strict):
     """A new part. Kinds whose parts are named by the platform (backups) take no name."""
 
-    name = Text(max_length=63, required=False)
+    name = Word(max_length=63, required=False)
     spec = Table(required=False)
 
 
 class ChildEditBody(Strict):
     """The settings of a part to change."""
 
-    spec = Table()
+    spec = Table(required=False)

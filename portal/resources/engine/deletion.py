@@ -40,6 +40,11 @@ def _is_open_final_backup(child: Child) -> bool:
     return bool(child.facts.get("final")) and child.state in ("pending", "running")
 
 
+def unfinished(resource: Resource) -> bool:
+    """Whether a deletion is on its way and has not come to the bin or the end."""
+    return resource.deletion_requested_at is not None and resource.deleted_at is None
+
+
 def advance(resource: Resource, observation: Observation) -> None:
     """Put a service into the bin once it has stopped."""
     if resource.deletion_requested_at is None or resource.deleted_at is not None:

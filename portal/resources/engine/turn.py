@@ -33,6 +33,7 @@ class Turn:
     observation: Observation | None = None
     synced: Condition = field(default_factory=lambda: Condition("Synced", Status.TRUE, "Applied"))
     due_in: datetime.timedelta | None = SOON
+    running: bool | None = None  # what was asked of the backend, where it was asked
     failed: bool = False
 
 
@@ -65,8 +66,8 @@ def _work(turn: Turn) -> None:
     if deletion.wants_nothing(resource):
         turn.due_in = deletion.purge(resource, backend)
         return
-    running = deletion.wants_running(resource, turn.children)
-    seen = view.build(resource, turn.children, running=running)
+    turn.running = deletion.wants_running(resource, turn.children)
+    seen = view.build(resource, turn.children, running=turn.running)
     turn.observation = _drive(resource, seen, backend)
     turn.due_in = _due(turn.observation)
     deletion.advance(resource, turn.observation)
@@ -106,8 +107,7 @@ def _finish(held: claim.Claim, turn: Turn) -> bool:
         before = (turn.resource.state, turn.resource.health)
         fields = _lay_over(turn, now)
         ended = bookkeeping.children(turn.resource, turn.children, turn.observation, now)
-        waiting = turn.due_in is None and not turn.failed and bookkeeping.unfinished(turn.children)
-        due_in = SOON if waiting else turn.due_in
+        due_in = _next(turn)
         due = None if due_in is None else now + due_in
         due = bookkeeping.earliest(due, turn.resource)
         if not claim.write(held, fields, due=due):
@@ -117,6 +117,16 @@ def _finish(held: claim.Claim, turn: Turn) -> bool:
         bookkeeping.note_change(turn.resource, before)
     moved = Resource.objects.filter(id=turn.resource.id, next_reconcile_at__lte=timezone.now()).exists()
     return moved and not turn.failed
+
+
+def _next(turn: Turn) -> datetime.timedelta | None:
+    """Return when to look again: at once where the turn itself has changed what is to be asked of the backend."""
+    if turn.failed:
+        return turn.due_in
+    if turn.running is not None and turn.running != deletion.wants_running(turn.resource, turn.children):
+        return datetime.timedelta(0)
+    unfinished = bookkeeping.unfinished(turn.children) or deletion.unfinished(turn.resource)
+    return SOON if turn.due_in is None and unfinished else turn.due_in
 
 
 def _lay_over(turn: Turn, now: datetime.datetime) -> dict[str, object]:

@@ -10,7 +10,7 @@ from portal.core import ids
 from portal.core.drivers import Connection
 from portal.resources.models import Child
 
-MASK = "••••••••"
+MASK = "••••\N{NO-BREAK SPACE}••••"  # the gap keeps a masked address from passing for one that works
 _SECRET = re.compile(r"\{\{secret:[^}]*\}\}")
 
 

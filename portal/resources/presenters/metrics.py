@@ -11,7 +11,7 @@ from portal.clusters.backends.base import Series
 from portal.core.offerings import Metric, Offering
 from portal.resources.presenters.notices import spaced
 
-POINTS = 120  # the most that a chart draws
+POINTS = 60  # the most that a chart draws
 Points = Sequence[tuple[float, float]]
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.core import conditions
 from portal.core.conditions import Condition, Status
+from portal.core.templatetags.states import word
 from portal.resources.models import Operation, Resource
 
 # The engine's own, and what the state says already.
@@ -73,7 +74,7 @@ def _stuck(resource: Resource) -> Iterator[Notice]:
 def _failed_operation(resource: Resource, newest: Operation | None) -> Iterator[Notice]:
     if newest is None or newest.state not in ("failed", "timed_out"):
         return
-    words = {"what": newest.type.replace("_", " ").capitalize(), "state": newest.get_state_display().lower()}
+    words = {"what": newest.type.replace("_", " ").capitalize(), "state": str(word(newest.state).label).lower()}
     url = reverse("resources:operation", args=[newest.public_id])
     tone = "danger" if newest.state == "failed" else "warning"
     yield Notice(tone, _("%(what)s: %(state)s") % words, newest.message, step=_("See what happened"), url=url)

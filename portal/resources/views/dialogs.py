@@ -70,6 +70,8 @@ def ask(request: HttpRequest, resource: Resource, dialog: Dialog, act: Callable[
 
 
 def _show(request: HttpRequest, resource: Resource, dialog: Dialog, part: str, *, status: int = 200) -> HttpResponse:
+    for form in dialog.forms:  # the page under a dialog may have a field of the same name
+        form.auto_id = "dialog_%s"
     context: dict[str, Any] = {"dialog": dialog, "service": resource, "in_modal": wants_partial(request)}
     template = f"partials/dialog_{part}" if wants_partial(request) else "service_dialog"
     response = render(request, f"resources/{template}.html", context, status=status)

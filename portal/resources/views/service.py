@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from portal.core import ids
 from portal.core.htmx import toast, wants_partial
+from portal.core.templatetags.states import word
 from portal.resources import queries
 from portal.resources.actions import is_cancellable
 from portal.resources.models import Event, Operation
@@ -81,6 +82,6 @@ def _ended(page: ServicePage, public_id: str) -> Operation | None:
 
 
 def _tell(response: HttpResponse, operation: Operation) -> HttpResponse:
-    words = {"what": operation_words(operation), "state": operation.get_state_display().lower()}
+    words = {"what": operation_words(operation), "state": str(word(operation.state).label).lower()}
     tones = {Operation.State.SUCCEEDED: "success", Operation.State.CANCELLED: "info"}
     return toast(response, _("%(what)s: %(state)s") % words, tones.get(Operation.State(operation.state), "danger"))

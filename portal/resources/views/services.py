@@ -11,6 +11,7 @@ from portal.accounts.actors import actor_of
 from portal.core import registry
 from portal.core.actors import Actor
 from portal.core.htmx import wants_partial
+from portal.core.templatetags.states import word
 from portal.projects.access import permissions_in
 from portal.projects.models import Project
 from portal.projects.queries import current_project
@@ -22,7 +23,7 @@ from portal.resources.presenters.services import Row, rows_of
 from portal.resources.tabs import Tab
 from portal.resources.views.page import BUSY_SECONDS, CALM_SECONDS, fingerprint, query_without, unchanged
 
-TABLE_STATES = [state for state in State if state not in (State.DELETED, State.PURGED)]
+LISTED = [state for state in State if state not in (State.DELETED, State.PURGED)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _frame(request: HttpRequest, actor: Actor, scope: Scope) -> dict[str, object
     narrowed = query_without(request, "seen", "cursor", "q", "state", "offering", "tag")
     return {
         "list_tabs": _tabs(request, scope),
-        "states": TABLE_STATES,
+        "states": [(state.value, word(state.value).label) for state in LISTED],
         "offerings": sorted(registry.offerings().values(), key=lambda offering: offering.name),
         "may_order": scope.project is None or "service.create" in permissions,
         "may_delete": scope.project is None or "service.delete" in permissions,

@@ -142,6 +142,32 @@ def test_a_cancelled_run_ends(either: "Supervised", small_unit: Units) -> None:
     either.eventually(lambda: not _sleepers(either), "its process is gone")
 
 
+def test_a_failed_run_is_tried_again_and_holds_up_none(supervised: "Supervised", small_unit: Units) -> None:
+    flaky = Run("flaky", ("/bin/sh", "-c", "test -e {{dir}}/tried || { touch {{dir}}/tried; exit 1; }"))
+    after = Run("after", ("/bin/true",))
+    supervised.wish(HANDLE, small_unit(runs=(flaky, after)))
+    supervised.eventually(lambda: _state(supervised, "after") == "succeeded", "the next of its lane is not held up")
+    supervised.eventually(lambda: _state(supervised, "flaky") == "succeeded", "it is tried again soon", 10)
+
+
+def test_work_that_needs_the_engine_stopped_comes_before_the_start(either: "Supervised", small_unit: Units) -> None:
+    home = either.wish(HANDLE, small_unit())
+    either.until_ready(HANDLE)
+    offline = Run("offline", ("/bin/sh", "-c", "sleep 1; wc -l < {{dir}}/starts"), while_stopped=True)
+    either.wish(HANDLE, small_unit(running=False, runs=(offline,)), generation=2)
+    either.eventually(lambda: _state(either, "offline") == "running", "it has begun")
+    either.wish(HANDLE, small_unit(runs=(offline,)), generation=3)
+    either.until_ready(HANDLE, generation=3)
+    result = either.state(HANDLE).runs["offline"]
+    assert (result.state, result.output.strip()) == ("succeeded", "1")
+    assert (home.root / "starts").read_text().split() == ["one", "one"]
+
+
+def _state(supervised: "Supervised", key: str) -> str:
+    result = supervised.state(HANDLE).runs.get(key)
+    return result.state if result else ""
+
+
 def test_preparation_is_repeated_whole_when_it_fails(supervised: "Supervised", small_unit: Units) -> None:
     broken = Command("make it", ("/bin/sh", "-c", "touch {{dir}}/half; echo no luck >&2; exit 1"))
     home = supervised.wish(HANDLE, small_unit(prepare=(broken,)))

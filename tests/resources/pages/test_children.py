@@ -40,9 +40,9 @@ def test_errors_stand_beside_their_fields_and_nothing_typed_is_lost(
         assert ("<html" in page) == (client is browser)
         assert 'value="admin"' in page
         assert 'value="execute"' in page
-        assert 'id="id_spec-access_error"' in page
+        assert 'id="dialog_spec-access_error"' in page
         taken = client.post(path, {"name": "admin", "spec-access": "read"}).content.decode()
-        assert 'id="id_name_error"' in taken
+        assert 'id="dialog_name_error"' in taken
         assert "There is already one called admin." in taken
         assert "A name matches" in client.post(path, {"name": "No!", "spec-access": "read"}).content.decode()
 

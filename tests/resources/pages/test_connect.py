@@ -10,6 +10,7 @@ from portal.audit.models import AuditEvent
 from portal.core import ids
 from portal.core.errors import TemporaryError
 from portal.resources.models import Child, Resource
+from portal.resources.presenters.connections import MASK
 from tests.resources.doubles import MemoryBackend
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +32,7 @@ def test_the_page_holds_no_secret_until_it_is_asked_for(
     page = browser.get(path)
     assert secret not in page.content.decode()
     assert page["Cache-Control"] == "no-store"
-    for words in ("toy://admin:••••••••@", "20001", "/ca.pem"):
+    for words in (f"toy://admin:{MASK}@", "20001", "/ca.pem"):
         assert words in page.content.decode()
     assert browser.get(f"{path}/{credential}/reveal").status_code == 405
     assert not AuditEvent.objects.filter(action="service.reveal").exists()

@@ -83,13 +83,8 @@ def _initdb(view: View, server: str) -> Command:
 
 
 def _limits(view: View) -> Limits:
-    connections = config.max_connections(view)
-    return Limits(
-        memory_mib=view.plan.memory_mib,
-        cpu=float(view.plan.cpu),
-        processes=connections + 100,
-        disk_gib=config.disk_gib(view),
-    )
+    """Bound what the plan sells. Processes need no bound: the engine has as many as max_connections lets it."""
+    return Limits(memory_mib=view.plan.memory_mib, cpu=float(view.plan.cpu), disk_gib=config.disk_gib(view))
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------

@@ -138,13 +138,14 @@ def ensure_user(name: str, spec: UserSpec, password: str) -> str:
     """Return what makes a login as asked. ``password`` is a placeholder; its value is letters and digits."""
     role, group = identifier(name), GROUPS[spec.access]
     limit = -1 if spec.connection_limit is None else spec.connection_limit
-    others = ", ".join(sorted(set(GROUPS.values()) - {group}))
+    others = ", ".join(name_constant(other) for other in sorted(set(GROUPS.values()) - {group}))
     acting = f"SET role = {string(OWNER)}" if group == OWNER else "RESET role"
     return (
         f"{_ensure_role(name)}"
         "BEGIN;\n"
-        "SET LOCAL client_min_messages = error;\n"
-        f"REVOKE {others} FROM {role};\n"
+        "SELECT format('REVOKE %I FROM %I', g.rolname, m.rolname) FROM pg_auth_members\n"
+        "  JOIN pg_roles g ON g.oid = roleid JOIN pg_roles m ON m.oid = member\n"
+        f"  WHERE m.rolname = {name_constant(name)} AND g.rolname IN ({others}) \\gexec\n"
         f"GRANT {group} TO {role};\n"
         f"ALTER ROLE {role} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS\n"
         f"  CONNECTION LIMIT {limit} VALID UNTIL 'infinity' PASSWORD '{password}';\n"

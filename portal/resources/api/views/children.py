@@ -87,7 +87,7 @@ def child(request: Request, service: str, kind: str, child: str) -> Response:
     known_parameters(request)
     if request.method == "DELETE":
         return answers.accepted(actions.delete_child(actor, part))
-    operation = actions.edit_child(actor, part, spec=read(request, ChildEditBody)["spec"])
+    operation = actions.edit_child(actor, part, spec=read(request, ChildEditBody).get("spec", {}))
     return answers.accepted(operation) if operation else Response(child_json(part))
 
 

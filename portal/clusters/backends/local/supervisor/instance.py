@@ -35,12 +35,12 @@ class Instance:
         self.home, self.host = home, host
         self.status = Status(home, host.wake)
         self.keeper = Keeper(home, host, self.status)
-        self.runs = Runs(self.status.record, self.status.tell)
         self.ring = Ring()
         self.unit: Unit | None = None
         self.place: Place | None = None
         self.gone = False
         self._news = asyncio.Event()
+        self.runs = Runs(self.status.record, self.status.tell, self._news.set)
         self._look: asyncio.Task[float] | None = None
         self._looking_for = ""
         self._probe_misses = 0

@@ -20,9 +20,10 @@ FIRST_RETRY, LAST_RETRY = 2.0, 300.0  # seconds
 class Runs:
     """The lanes of one instance. ``sync`` says what is asked for; the rest follows."""
 
-    def __init__(self, record: Record, report: Callable[[bool], None]) -> None:
+    def __init__(self, record: Record, report: Callable[[bool], None], again: Callable[[], None]) -> None:
         self._record = record
         self._report = report  # told after each change whether it is news
+        self._again = again  # told when a lane has done what was due, so that ``sync`` is asked when more is
         self._wanted: tuple[Run, ...] = ()
         self._place: Place | None = None
         self._allowed: Callable[[Run], bool] = lambda run: False
@@ -44,7 +45,7 @@ class Runs:
             task = self._lanes.get(lane)
             if (task is None or task.done()) and self._next(lane):
                 self._lanes[lane] = asyncio.create_task(self._work(lane))
-        waits = [at - time.monotonic() for _, at in self._tries.values()]
+        waits = [at - time.monotonic() for key, (_, at) in self._tries.items() if key in {run.key for run in wanted}]
         return max(0.1, min(waits)) if waits and not self._active else LAST_RETRY
 
     async def halt(self, *, engine_only: bool = False) -> None:
@@ -91,6 +92,7 @@ class Runs:
         """Do what is due in a lane, in the order rendered."""
         while run := self._next(lane):
             await self._perform(run)
+        self._again()
 
     async def _perform(self, run: Run) -> None:
         started = RunResult("running", started_at=now())
