@@ -4,4 +4,4 @@
 from portal.bootstrap.launch import main
 
 if __name__ == "__main__":
-    main()
+    main(up="portal.instance.up", test="portal.instance.trial", alone="portal.instance.alone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -12,11 +13,26 @@ from portal.bootstrap.options import take
 from portal.bootstrap.paths import data_directory
 
 ROOT = Path(__file__).resolve().parents[2]
+NEED_THE_DATABASE = (
+    "adduser",
+    "token",
+    "addcluster",
+    "backup",
+    "restore",
+    "verifyaudit",
+    "migrate",
+    "shell",
+    "dbshell",
+)
 WRITES_THE_TREE = ("makemigrations", "makemessages", "compilemessages", "startoffering", "spectacular")
 
 
-def main() -> None:
-    """Prepare what is missing, then become the command."""
+def main(*, up: str, test: str, alone: str) -> None:
+    """Prepare what is missing, then become the command.
+
+    Given are the modules of what runs without Django around it: ``up``, ``test``, and commands that need the database
+    while nobody serves it. They are named by manage.py, since nothing here may lean on what is above.
+    """
     arguments, data = take(sys.argv[1:], "--data")
     if data is not None:
         os.environ["ARCHIPEL_DATA"] = str(Path(data).absolute())
@@ -32,7 +48,7 @@ def main() -> None:
     if not environment.is_current(*requirements):
         _make(environment, requirements)
     if environment.is_active():
-        _run(arguments)
+        _run(arguments, {"up": up, "test": test, **dict.fromkeys(NEED_THE_DATABASE, alone)})
     else:
         python = str(environment.python)
         os.execve(python, [python, str(ROOT / "manage.py"), *arguments], os.environ)  # noqa: S606
@@ -61,25 +77,26 @@ def _drop(environment: Environment, arguments: list[str], requirements: tuple[st
     as_root.prepare(ROOT, environment, arguments, requirements)
 
 
-def _run(arguments: list[str]) -> None:
+def _run(arguments: list[str], modules: dict[str, str]) -> None:
     """Run the command in this process. ``venv`` has been carried out on the way: it prepares what the checks need."""
-    if arguments[:1] == ["venv"]:
-        return
+    command = arguments[0] if arguments else "help"
     data = data_directory(ROOT)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    record = running.served(data)
-    if record:
-        os.environ.setdefault("ARCHIPEL_PORT", str(record["port"]))
-        os.environ.setdefault("ARCHIPEL_SIGN_IN_BY_LINK", "1")
-    if arguments[:1] == ["up"]:
-        from portal.instance.up import main as up
-
-        up(ROOT, data, arguments[1:])
-    elif arguments[:1] == ["test"]:
-        from portal.instance.trial import run as test
-
-        raise SystemExit(test(ROOT, data, arguments[1:]))
-    else:
+    if _stands_alone(command, data) or command in ("up", "test"):
+        module = importlib.import_module(modules[command])
+        module.main(ROOT, data, arguments[command in ("up", "test") :])
+    elif command != "venv":
         from django.core.management import execute_from_command_line
 
         execute_from_command_line([str(ROOT / "manage.py"), *arguments])
+
+
+def _stands_alone(command: str, data: Path) -> bool:
+    """Tell whether a command has to bring its database along. Where one is served, say where."""
+    record = running.served(data)
+    if record and record["port"]:
+        os.environ.setdefault("ARCHIPEL_PORT", str(record["port"]))
+        os.environ.setdefault("ARCHIPEL_SIGN_IN_BY_LINK", "1")
+        return False
+    inside = os.environ.get("ARCHIPEL_ALONE") == str(data) or "DATABASE_URL" in os.environ
+    return command in NEED_THE_DATABASE and not inside

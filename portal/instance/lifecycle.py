@@ -1,7 +1,6 @@
 """The life of an instance under ``up``: in which order its parts start, what is prepared before, how all of it ends."""
 
 import compileall
-import os
 import signal
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,14 +14,13 @@ from portal.instance.failed import Failed
 from portal.instance.keeper import Deadline, Keeper, become_subreaper
 from portal.instance.prepared import Prepared
 from portal.instance.processes import Kept, Role
-from portal.instance.stores import Stores
+from portal.instance.stores import Stores, embedded
 from portal.instance.sweep import sweep
 
 STOPPING = 55.0  # seconds that an orderly stop may take
 PATIENCE = 300.0  # seconds until the first answer, after the database was prepared
 HOPELESS = 5  # failures of one role before the ready line that end the attempt
 PORTAL = ("beat", "worker", "web")
-ELSEWHERE = ("DATABASE_URL", "BROKER_URL", "CACHE_URL", "ARCHIPEL_ROLE")  # an embedded instance has its own
 
 
 class Instance:
@@ -30,13 +28,7 @@ class Instance:
 
     def __init__(self, root: Path, data: Path, port: int) -> None:
         self.root, self.data, self.port = root, data, port
-        own = {
-            "ARCHIPEL_DATA": str(data),
-            "ARCHIPEL_PORT": str(port),
-            "ARCHIPEL_SIGN_IN_BY_LINK": "1",
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
-        }
-        self.environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | own
+        self.environment = embedded(data, ARCHIPEL_PORT=str(port), ARCHIPEL_SIGN_IN_BY_LINK="1")
         self.keeper = Keeper(data)
         self.stores = Stores(data, self.environment, self.keeper)
         self.deadline = Deadline(STOPPING)

@@ -12,18 +12,20 @@ from portal.bootstrap.layout import lay_out
 from portal.bootstrap.say import refuse
 from portal.instance.proc import identity
 
+NO_PORT = 0  # in the record of a command that serves nothing
+
 
 @contextmanager
-def own(data: Path, port: int) -> Iterator[None]:
-    """Own the instance for the time of the block; ends the process where another one does already."""
+def own(data: Path, port: int, *, wait: bool = False) -> Iterator[None]:
+    """Own the instance for the time of the block; where another process does, wait for its end or end this one."""
     _refuse_other_account(data)
     lay_out(data)
     with (data / "run" / "up.lock").open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             running.refuse_second(data)
-            refuse(f"another up is just starting or stopping in {data}")
+            refuse(f"another command is at work in {data}: try again when it has ended")
         record = data / "run" / "up.json"
         me = identity(os.getpid())
         record.write_text(json.dumps({"pid": me.pid, "start": me.start, "port": port}))

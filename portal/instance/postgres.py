@@ -4,9 +4,12 @@ import os
 import pwd
 import shutil
 import signal
+import struct
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from socket import AF_UNIX, SOCK_STREAM
+from socket import socket as Socket  # noqa: N812
 
 from portal.bootstrap import paths
 from portal.instance import proc
@@ -29,6 +32,11 @@ SETTINGS = {
 }
 ACCOUNTS = "CREATE ROLE archipel LOGIN CREATEDB;\nCREATE DATABASE archipel OWNER archipel;\n"
 HBA = "# Only the account that runs the portal gets in, over the socket.\nlocal all all peer map=own\n"
+
+
+_WHO = b"user\0archipel\0database\0archipel\0\0"
+STARTUP = struct.pack("!ii", 8 + len(_WHO), 3 << 16) + _WHO
+ACCEPTED = b"R"  # AuthenticationOk
 
 
 class Postgres:
@@ -96,3 +104,19 @@ def _own() -> str:
     """Return the map by which the operating system's account may be ``archipel`` and, for repairs, ``postgres``."""
     account = pwd.getpwuid(os.getuid()).pw_name
     return f'own "{account}" archipel\nown "{account}" postgres\n'
+
+
+def answers(socket: Path) -> bool:
+    """Tell whether a server lets this account into the portal's database: during recovery it refuses everybody.
+
+    Speaks the first message of the protocol itself (PostgreSQL documentation, "Message Formats"); a driver takes longer
+    to load than the whole command that waits.
+    """
+    try:
+        with Socket(AF_UNIX, SOCK_STREAM) as line:
+            line.settimeout(2.0)
+            line.connect(str(socket))
+            line.sendall(STARTUP)
+            return line.recv(1) == ACCEPTED
+    except OSError:
+        return False

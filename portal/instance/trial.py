@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,46 +11,39 @@ from portal.bootstrap import trial
 from portal.bootstrap.say import say
 from portal.instance.failed import Failed
 from portal.instance.keeper import become_subreaper
-from portal.instance.ownership import own
-from portal.instance.stores import Stores
+from portal.instance.ownership import NO_PORT, own
+from portal.instance.stopping import CODE, Stop, call_on_signals, stop_on_signals
+from portal.instance.stores import Stores, embedded
 from portal.instance.sweep import sweep
 
-NO_PORT = 0  # nothing is served
 
-
-class Stop(BaseException):
-    """Somebody asked to stop."""
-
-
-def run(root: Path, data: Path, arguments: list[str]) -> int:
-    """Run pytest with these arguments and return its exit code."""
+def main(root: Path, data: Path, arguments: list[str]) -> NoReturn:
+    """Run pytest with these arguments and end with its exit code."""
     fresh = os.environ.pop(trial.MARK, None)
-    environment = {**os.environ, "ARCHIPEL_DATA": str(data), "DJANGO_SETTINGS_MODULE": "portal.settings"}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    stop_on_signals()
     become_subreaper()
     with own(data, NO_PORT):
-        stores = Stores(data, environment)
+        stores = Stores(data, embedded(data, ARCHIPEL_ALONE=str(data)))
         try:
-            stores.start()
-            return _pytest(root, environment, arguments)
-        except (Stop, KeyboardInterrupt):
-            return 130
-        except Failed as error:
-            say(f"archipel: {error}")
-            return 1
+            code = _run(root, stores, arguments)
         finally:
+            call_on_signals(lambda: None)
             stores.stop()
             sweep(data)
             if fresh:
                 shutil.rmtree(fresh, ignore_errors=True)
+    sys.exit(code)
 
 
-def _pytest(root: Path, environment: Mapping[str, str], arguments: list[str]) -> int:
-    say("running the tests")
-    command = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.run(command, cwd=root, env=environment, check=False).returncode
-
-
-def _stop(*_: object) -> NoReturn:
-    raise Stop
+def _run(root: Path, stores: Stores, arguments: list[str]) -> int:
+    try:
+        stores.start()
+        stores.wait()
+        say("running the tests")
+        command = [sys.executable, "-m", "pytest", *arguments]
+        return subprocess.run(command, cwd=root, env=stores.environment, check=False).returncode
+    except Stop:
+        return CODE
+    except Failed as error:
+        say(f"archipel: {error}")
+        return 1

@@ -5,7 +5,6 @@ Knows no Django: what needs it runs in children, so that the portal's processes 
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -15,10 +14,7 @@ from portal.bootstrap.say import say
 from portal.instance.failed import Failed
 from portal.instance.lifecycle import Instance
 from portal.instance.ownership import own
-
-
-class Stop(BaseException):
-    """Somebody asked to stop."""
+from portal.instance.stopping import Stop, call_on_signals, stop_on_signals
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +37,7 @@ def main(root: Path, data: Path, arguments: list[str]) -> NoReturn:
 def serve(instance: Instance, *, adopt: bool) -> int:
     """Run an instance between its start and a signal; return the exit code."""
     code = 0
-    _on_signals(_begin_to_stop)
+    stop_on_signals()
     try:
         instance.start(adopt=adopt)
         _print(f"Archipel is ready: http://{running.HOST}:{instance.port}/")
@@ -52,18 +48,9 @@ def serve(instance: Instance, *, adopt: bool) -> int:
         say(f"archipel: {error}")
         code = 1
     finally:
-        _on_signals(lambda *_: instance.hurry())
+        call_on_signals(instance.hurry)
         instance.stop()
     return code
-
-
-def _begin_to_stop(*_: object) -> NoReturn:
-    raise Stop
-
-
-def _on_signals(handler: object) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, handler)  # type: ignore[arg-type]
 
 
 def _print(line: str) -> None:

@@ -205,6 +205,9 @@ def test_an_edit_on_what_has_changed_meanwhile_is_refused(api: APIClient, runnin
         "If-Match",
     )
     assert api.patch(url, {"description": "two"}).status_code == 200
+    now = api.get(url)["ETag"]
+    assert api.patch(url, {"description": "three"}, HTTP_IF_MATCH=f'"0", {now}').status_code == 200
+    assert api.patch(url, {"description": "four"}, HTTP_IF_MATCH="*").status_code == 200
 
 
 def test_the_etag_does_not_move_with_what_is_observed(api: APIClient, order: Callable[..., Operation]) -> None:

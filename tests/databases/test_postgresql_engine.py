@@ -1,12 +1,15 @@
 """PostgreSQL 14 to 18 as ordered: real engines under a real supervisor, real clients over verified TLS."""
 
 import dataclasses
+import os
+import signal
 from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from apps.databases.offerings.postgresql import OFFERING
+from apps.databases.offerings.postgresql.spec import EXTENSIONS, TIME_ZONES, TRUSTED_EXTENSIONS
 from tests.databases.conftest import Service, is_true
 
 pytestmark = pytest.mark.engine
@@ -55,7 +58,7 @@ def test_a_service_lives_through_what_its_owner_does(ordered: Order, release: st
     _gives_each_access_what_it_says(service)
     _rotates_without_a_gap(service)
     _keeps_what_a_deleted_user_owned(service)
-    _survives_stop_and_start(service)
+    _survives_stop_start_and_kill(service)
     _takes_up_settings(service)
 
 
@@ -63,6 +66,11 @@ def _answers_over_verified_tls_only(service: Service, release: str) -> None:
     assert service.query("SHOW server_version")[0][0] == release
     assert service.query("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == [(True, "TLSv1.3")]
     assert service.query("SHOW data_checksums") == [("on",)]
+    known = {name for (name,) in service.query("SELECT name FROM pg_timezone_names")}
+    assert set(TIME_ZONES) <= known
+    versions = service.query("SELECT name, bool_or(trusted) FROM pg_available_extension_versions GROUP BY name")
+    assert set(EXTENSIONS) <= {name for name, _ in versions}
+    assert set(TRUSTED_EXTENSIONS) <= {name for name, trusted in versions if trusted}
     with pytest.raises(psycopg.OperationalError, match="no encryption"), service.connected(sslmode="disable"):
         pass
     with (
@@ -138,7 +146,7 @@ def _keeps_what_a_deleted_user_owned(service: Service) -> None:
     assert service.query("SELECT count(*) FROM pg_database WHERE datname = 'shop'") == [(0,)]
 
 
-def _survives_stop_and_start(service: Service) -> None:
+def _survives_stop_start_and_kill(service: Service) -> None:
     service.query("INSERT INTO orders VALUES (1, 'first')")
     port = service.port
     stopped = service.change(running=False)
@@ -152,6 +160,14 @@ def _survives_stop_and_start(service: Service) -> None:
     began = service.query("SELECT pg_postmaster_start_time()")
     service.change(restarts=1)
     assert service.query("SELECT pg_postmaster_start_time()") != began
+    with service.connected() as open_work:
+        open_work.execute("BEGIN; INSERT INTO orders VALUES (2, 'open')")
+        service.query("INSERT INTO orders VALUES (3, 'committed')")
+        killed = service.room.pid(service.view.handle)
+        os.kill(killed, signal.SIGKILL)
+    service.until(lambda: service.room.pid(service.view.handle) != killed, "another engine is there")
+    service.until(lambda: service.observation and is_true(service.observation, "Ready"), "it is ready again")
+    assert service.query("SELECT id FROM orders ORDER BY id") == [(1,), (3,)]
 
 
 def _takes_up_settings(service: Service) -> None:

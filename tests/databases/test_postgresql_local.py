@@ -114,12 +114,6 @@ def test_a_restore_over_the_service_fills_a_new_directory_and_moves_over_when_it
     assert failed.argv[2] == "{{dir}}/data"
 
 
-def test_backups_go_back_into_the_same_line_only() -> None:
-    assert backups.restore_compatible("17", {"release": "17.9"})
-    assert not backups.restore_compatible("17", {"release": "16.14"})
-    assert not backups.restore_compatible("1", {"release": "17.9"})
-
-
 def test_each_login_gets_uri_environment_and_code_with_placeholders_alone() -> None:
     parts = (*first_children(), child("users", "app", 4), child("users", "gone", 6, deleting=True))
     facts = {"endpoints": [{"port": 20123}]}

@@ -39,7 +39,7 @@ def state_of(of: View, phase: Phase = Phase.RUNNING, *, result: RunResult | None
         (Phase.FAILED, {"reason": "PortTaken", "message": "Port 1 is used."}, "PortTaken", False),
         (Phase.FAILED, {"reason": "StartFailed", "message": "x"}, "StartFailed", False),
         (Phase.FAILED, {"reason": "CrashLoop", "message": "x"}, "CrashLoop", True),
-        (Phase.FAILED, {"reason": "PrepareFailed", "message": "initdb: no room"}, "PrepareFailed", True),
+        (Phase.FAILED, {"reason": "PrepareFailed", "message": "initdb: no room"}, "PrepareFailed", False),
         (Phase.FAILED, {"reason": "SomethingNew", "message": "100 % new"}, "SomethingNew", False),
     ],
 )
@@ -56,6 +56,14 @@ def test_every_phase_has_a_reason_and_one_line_that_helps(
     assert not is_true(seen, "Ready")
     assert not is_true(seen, "Stopped")
     assert not seen.settled
+
+
+def test_a_backup_that_can_not_be_unpacked_fails_the_order_at_once() -> None:
+    born = view(origin=Origin("otherservice", "backups", uuid.UUID(int=9), {"artifact": "x-1/base.tar.gz"}))
+    broken = state_of(born, Phase.FAILED, reason="PrepareFailed", message="unpacking the backup: unexpected end")
+    assert is_true(DRIVER.observe(born, broken), "Stalled")
+    unpacking = DRIVER.observe(born, state_of(born, Phase.PREPARING))
+    assert condition(unpacking, "Ready").reason == "RestoringBackup"
 
 
 def test_a_fetch_says_what_is_fetched() -> None:

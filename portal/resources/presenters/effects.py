@@ -74,9 +74,7 @@ def _goes(resource: Resource, children: list[Child]) -> Iterator[Effect]:
         count = sum(1 for child in children if child.kind == kind.slug)
         if count and kind.nature is Nature.DESIRED:
             words = {"count": count, "what": str(kind.plural if count > 1 else kind.singular).lower()}
-            text = ngettext(
-                "%(count)d %(what)s, with everything in it.", "%(count)d %(what)s, with everything in them.", count
-            )
+            text = ngettext("%(count)d %(what)s is removed with it.", "%(count)d %(what)s are removed with it.", count)
             yield Effect(text % words, kind.icon)
     yield Effect(_("What it costs ends with the last second that it ran."), "euro")
 

@@ -1,8 +1,10 @@
 """A service's settings: name, tags, protection, the spec's own, plan, version, and the danger zone."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +18,7 @@ from portal.resources import actions
 from portal.resources.actions.lifecycle import newer_releases
 from portal.resources.actions.quotes import customer_fields
 from portal.resources.forms import AboutForm, ProtectionForm, read_tags, tag_rows
+from portal.resources.presenters.effects import Effect, effects_of_quote
 from portal.resources.presenters.prices import Prices
 from portal.resources.tabs import MANAGE
 from portal.resources.views.page import ServicePage, load, references, show
@@ -55,6 +58,8 @@ def save(request: HttpRequest, service_id: str, part: str) -> HttpResponse:
         raise not_found()
     forms = _forms(page, part)
     changes = _changes(forms, part, page)
+    if part == "spec" and "preview" in request.GET:
+        return _preview(page, changes)
     if changes is None:
         return _refused(page, forms, part)
     try:
@@ -65,6 +70,15 @@ def save(request: HttpRequest, service_id: str, part: str) -> HttpResponse:
     if part == "spec" and operation is None:
         return done(request, page.url("settings"), _("Nothing was changed."))
     return done(request, page.url("service" if operation else "settings"), str(SAVED[part]))
+
+
+def _preview(page: ServicePage, changes: actions.Edit | None) -> HttpResponse:
+    """Say what the settings typed so far would do to price and connections; nothing while they are not right."""
+    effects: tuple[Effect, ...] = ()
+    if changes is not None and changes.spec is not None:
+        with suppress(Problem):
+            effects = effects_of_quote(actions.quote_change(page.actor, page.resource, {"spec": changes.spec}))
+    return render(page.request, "resources/partials/effects.html", {"effects": effects})
 
 
 def _forms(page: ServicePage, sent: str) -> Forms:

@@ -76,6 +76,16 @@ def test_settings_that_can_change_are_a_form_and_fixed_ones_are_shown(
     assert Operation.objects.get(resource=service).type == "update"
 
 
+def test_what_settings_would_do_is_said_before_they_are_saved(htmx: Client, make: Callable[..., Resource]) -> None:
+    service = make()
+    path = f"/services/{service.public_id}/settings/spec?preview=1"
+    said = htmx.post(path, {"spec-disk_gib": "30", "spec-greeting": "hi"}).content.decode()
+    assert "The price stays at 737.30 EUR a month" in said
+    assert "Connections drop for about 5 s" in said
+    assert htmx.post(path, {"spec-disk_gib": "1000", "spec-greeting": "hi"}).content.decode().strip() == ""
+    assert Resource.objects.get(id=service.id).spec == service.spec
+
+
 def test_an_unknown_part_is_not_there(browser: Client, make: Callable[..., Resource]) -> None:
     service = make()
     assert browser.post(f"/services/{service.public_id}/settings/owner", {"project": "x"}).status_code == 404

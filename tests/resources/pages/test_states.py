@@ -47,6 +47,16 @@ def test_every_tab_opens_in_every_state(browser: Client, make: Callable[..., Res
         assert answer.status_code == 200, (tab, answer.content[-500:])
 
 
+def test_a_deleted_service_offers_no_settings_to_change(browser: Client, make: Callable[..., Resource]) -> None:
+    service = make(**STATES["deleted"])
+    page = browser.get(f"/services/{service.public_id}/settings").content.decode()
+    assert "Bring it back from the bin" in page
+    assert "settings-about" not in page
+    overview = browser.get(f"/services/{service.public_id}").content.decode()
+    assert "Undelete" in overview
+    assert "Remove for good" in overview
+
+
 def test_progress_is_the_centre_while_it_is_made(
     browser: Client, make: Callable[..., Resource], operation: Callable[..., Operation]
 ) -> None:

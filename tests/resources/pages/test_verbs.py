@@ -83,7 +83,7 @@ def test_deleting_takes_the_name_and_says_what_goes(browser: Client, make: Calla
     path = f"/services/{service.public_id}/delete"
     page = browser.get(path).content.decode()
     for words in (
-        "1 user, with everything in it.",
+        "1 user is removed with it.",
         "brought back with its data for 14 days",
         "A final backup is made first",
     ):

@@ -4,9 +4,6 @@ A backup is one gzipped tar of the whole data directory with the log that makes 
 unpacks it beside the old data and moves over only when that has worked: ``facts["data"]`` names the directory in use.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from apps.databases.offerings.postgresql import sql
 from apps.databases.offerings.postgresql.plans import TOOLS, line_of
 from portal.core.drivers import ChildView, Command, Input, Run, View
@@ -70,12 +67,6 @@ def kept(children: tuple[ChildView, ...]) -> tuple[str, ...]:
     """Return the artifacts of the finished backups that are still wanted."""
     wanted = (child for child in children if child.state == "succeeded" and not child.deleting)
     return tuple(str(child.facts.get("artifact") or artifact(child)) for child in wanted)
-
-
-def restore_compatible(line: str, facts: Mapping[str, Any]) -> bool:
-    """Whether a backup with these facts can become the data of a service of that line: the same major release."""
-    release = str(facts.get("release", ""))
-    return not release or release.partition(".")[0] == line
 
 
 # ---- into a new service ----------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ _FAILED = {
     "PortTaken": (False, "%s An operator has to end that program; we keep trying."),
     "StartFailed": (False, "PostgreSQL does not start: %s. We keep trying; its log says more."),
     "CrashLoop": (True, "PostgreSQL ends again and again: %s. See the log, undo your last change or restore a backup."),
-    "PrepareFailed": (True, "The data directory can't be made: %s. Delete the service and order it again."),
+    "PrepareFailed": (False, "The data directory can't be made: %s. An operator can help; we keep trying."),
     "InvalidUnit": (True, "The platform can't run this configuration: %s. An operator has to help."),
 }
 
@@ -103,7 +103,7 @@ def _conditions(view: View, state: UnitState, facts: Facts, *, restoring: bool) 
     if restoring:
         return [not_ready("RestoringBackup", "The backup is being put in the place of the data.")]
     if state.phase is Phase.FAILED:
-        return _failed(state)
+        return _failed(view, state)
     if not _is_up(state):
         return [_on_the_way(view, state)]
     if facts.set_up != facts.data:
@@ -118,8 +118,10 @@ def _stopped(state: UnitState) -> list[Condition]:
     return [not_ready("Stopping", "PostgreSQL is writing everything out and stopping.")]
 
 
-def _failed(state: UnitState) -> list[Condition]:
+def _failed(view: View, state: UnitState) -> list[Condition]:
     is_final, words = _FAILED.get(state.reason, (False, "Something went wrong: %s. The platform keeps trying."))
+    if state.reason == "PrepareFailed" and view.origin is not None:
+        is_final, words = True, "The backup can't be unpacked: %s. Delete this service and restore another backup."
     reason, message = state.reason or "Failed", words.replace("%s", state.message.rstrip("."), 1)
     seen = [not_ready(reason, message)]
     return [*seen, Condition("Stalled", Status.TRUE, reason, message)] if is_final else seen

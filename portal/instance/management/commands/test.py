@@ -1,7 +1,5 @@
 """``manage.py test`` for ``help``; run, it is ``portal.instance.trial``, without Django."""
 
-import sys
-
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
@@ -14,4 +12,4 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Hand every argument to pytest unread."""
-        sys.exit(trial.run(settings.BASE_DIR, settings.ARCHIPEL_DATA, argv[2:]))
+        trial.main(settings.BASE_DIR, settings.ARCHIPEL_DATA, argv[2:])

@@ -1,5 +1,6 @@
 """``POST /quotes``: what an order or a change would cost and do."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -22,6 +23,8 @@ from portal.resources.api.serializers import QuoteBody
 from portal.resources.api.shapes import QuoteJson, quote_json
 from portal.resources.models import Quote
 
+Ask = Callable[[], Quote]
+
 
 @described("POST", "quotes_make", "Ask for a price", answer=QuoteJson, body=QuoteBody, parameters=[IDEMPOTENCY_KEY])
 @api_view(["POST"])
@@ -29,34 +32,38 @@ def quotes(request: Request) -> Response:
     """Say what an order, or a change to a service, would cost and do. Nothing happens to the service."""
     actor = actor_of(request)
     known_parameters(request)
-    return once(request, actor.id, lambda: Response(quote_json(_quote(actor, read(request, QuoteBody)))))
+    ask = _asked(actor, read(request, QuoteBody))
+    return once(request, actor.id, lambda: Response(quote_json(ask())))
 
 
-def _quote(actor: Actor, body: dict[str, Any]) -> Quote:
+def _asked(actor: Actor, body: dict[str, Any]) -> Ask:
+    """Reach what a body is about; what it returns then asks for the price."""
     if "service" not in body and "change" not in body:
-        return _of_order(actor, body)
-    if wrong := sorted({"service", "change"} ^ set(body)):
-        say = _("A quote for a change has a service and a change, and nothing else.")
-        raise invalid(
-            *[
-                FieldError(f"/{name}", "required" if name in ("service", "change") else "unknown_field", say)
-                for name in wrong
-            ]
-        )
+        return _order(actor, body)
+    _refuse_mixture(body)
     try:
         resource = access_resource(actor, body["service"], "service.read")
     except Problem as error:
         raise _at("/service", error) from error
-    return actions.quote_change(actor, resource, body["change"])
+    return lambda: actions.quote_change(actor, resource, body["change"])
 
 
-def _of_order(actor: Actor, body: dict[str, Any]) -> Quote:
+def _order(actor: Actor, body: dict[str, Any]) -> Ask:
     if "offering" not in body:
         raise invalid(FieldError("/offering", "required", _("Say what to order, or give a service and a change.")))
     project = _project(actor, body.pop("project", ""))
     acknowledge = tuple(body.pop("acknowledge", ()))
     request = actions.OrderRequest(**{"name": "", **body}, acknowledge=acknowledge)
-    return actions.quote_order(actor, project, request)
+    return lambda: actions.quote_order(actor, project, request)
+
+
+def _refuse_mixture(body: dict[str, Any]) -> None:
+    """Refuse a change without its service, or with parts of an order."""
+    say = _("A quote for a change has a service and a change, and nothing else.")
+    missing = [FieldError(f"/{name}", "required", say) for name in ("service", "change") if name not in body]
+    other = [FieldError(f"/{name}", "unknown_field", say) for name in body if name not in ("service", "change")]
+    if missing or other:
+        raise invalid(*missing, *other)
 
 
 def _project(actor: Actor, ref: str) -> Project:

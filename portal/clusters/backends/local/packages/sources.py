@@ -89,7 +89,7 @@ def fetch_with_apt(entry: Package, tree: Path, scratch: Path, need: Need) -> dic
     what = f"apt could not fetch {entry.title}"
     apt = ("apt-get", *_apt_options(scratch))
     run((*apt, "update", "-q"), scratch=scratch, what=what)
-    # --reinstall: one that the host has already is planned as well, since the prefix must hold it whatever the host does
+    # --reinstall: one that the host has already is planned too, since the prefix must hold it whatever the host does
     plan = run(
         (*apt, "-s", "install", "--reinstall", "--no-install-recommends", *entry.name.split()),
         scratch=scratch,
