@@ -141,7 +141,15 @@ CELERY_TASK_SOFT_TIME_LIMIT = 40
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 5, "socket_connect_timeout": 2}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 1,
+    # A request that finds no broker goes on at once: the row is due, the sweep takes it up.
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_max": 0,
+}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
@@ -154,6 +162,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["portal.core.api.parsers.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["portal.core.api.throttling.TokenThrottle"],
     "DEFAULT_SCHEMA_CLASS": "portal.core.api.schema.AutoSchema",
     "EXCEPTION_HANDLER": "portal.core.api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,

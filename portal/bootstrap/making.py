@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,10 +27,17 @@ def make(environment: Environment, account: Account | None, *requirements: str) 
         if environment.is_current(*requirements) and _runs_for(environment, account):
             return
         _check_writable(environment)
+        _end_children_with_this()
         os.umask(0o022)
         began = time.monotonic()
         _install(environment, _base(environment, account), requirements)
         say(f".venv is ready ({time.monotonic() - began:.0f} s)")
+
+
+def _end_children_with_this() -> None:
+    """Turn a signal into an exception: on its way out the child that works at the moment is killed."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 if TYPE_CHECKING:
-    pass
+    from portal.resources.models import Child, Operation, Resource  # noqa: F401 - named in the bases below
 
 
 class ResourceQuerySet(models.QuerySet["Resource"]):

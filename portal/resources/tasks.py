@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError
 
 from portal.celery import app
 from portal.resources import engine
+from portal.resources.api import idempotency
 from portal.resources.engine import claim
 from portal.resources.models import Resource
 
@@ -36,6 +37,12 @@ def sweep_due() -> None:
     due = Resource.objects.due(timezone.now()).values_list("id", flat=True)
     for resource_id in due[:SWEEP_AT_ONCE]:
         enqueue(resource_id)
+
+
+@app.task(name="portal.resources.tasks.forget_old_answers")
+def forget_old_answers() -> None:
+    """Delete idempotency keys that are older than a day."""
+    idempotency.forget_old()
 
 
 def enqueue(resource_id: uuid.UUID) -> None:

@@ -114,6 +114,7 @@ def test_the_page_to_try_it_is_served_from_here_without_inline_script(settings: 
     }
     page = Client().get("/api/")
     assert page.status_code == 200
+    assert "script-src 'self';" in page["Content-Security-Policy"]
     html = page.content.decode()
     assert 'id="reference"' in html
     scripts = re.findall(r"<script([^>]*)>(.*?)</script>", html, re.DOTALL)

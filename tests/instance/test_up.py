@@ -174,9 +174,11 @@ def get(port: int, path: str) -> int:
 
 def test_a_token_can_be_had_while_nobody_serves(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "ARCHIPEL_ALONE"}
-    arguments = [sys.executable, str(ROOT / "manage.py"), "token", "admin@example.org", "--data", str(tmp_path / "data")]
+    manage = [sys.executable, str(ROOT / "manage.py"), "--data", str(tmp_path / "data")]
 
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*manage, "token", "admin@example.org"], env=environment, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("arc_")

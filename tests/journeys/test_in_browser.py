@@ -73,7 +73,7 @@ class Console:
         self.page.get_by_label("Name", exact=True).fill(name)
         self.screens.take(self.page, f"order-{self.scripted}")
         self.page.get_by_role("button", name="Order now").click()
-        expect(self.page.get_by_role("heading", name=name)).to_be_visible()
+        expect(self.page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
         self.wait_for_state("Running")
 
     def uri(self) -> str:
@@ -129,9 +129,9 @@ def test_from_the_sign_in_link_to_rows_that_came_back(console: Console) -> None:
     query(uri, authority, "drop table w")
 
     page.get_by_role("link", name=re.compile("restore", re.IGNORECASE)).first.click()
-    page.get_by_label(re.compile("name", re.IGNORECASE)).first.fill(f"{name}-restored")
-    page.get_by_role("button", name=re.compile("restore", re.IGNORECASE)).first.click()
-    expect(page.get_by_role("heading", name=f"{name}-restored")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill(f"{name}-restored")
+    page.get_by_role("button", name="Restore to a new service").click()
+    expect(page.get_by_role("heading", name=f"{name}-restored", exact=True, level=1)).to_be_visible()
     console.wait_for_state("Running")
     restored_url = page.url.split("#")[0]
     restored = console.uri()
@@ -139,16 +139,17 @@ def test_from_the_sign_in_link_to_rows_that_came_back(console: Console) -> None:
 
     for url, label in ((restored_url, f"{name}-restored"), (service_url, name)):
         page.goto(f"{url}/delete")
-        page.get_by_label(re.compile("confirm|type", re.IGNORECASE)).first.fill(label)
+        page.get_by_label(re.compile("to confirm")).fill(label)
         page.get_by_role("button", name=re.compile("delete", re.IGNORECASE)).last.click()
+        page.wait_for_url(re.compile(r"/services(\?.*)?$"))
         page.goto(url)
-        console.wait_for_state("Deleted")
+        console.wait_for_state("In the bin")
     page.goto("/services?bin=1")
     console.screens.take(page, f"bin-{console.scripted}")
     page.get_by_role("row", name=re.compile(rf"^{name}\b(?!-)")).get_by_role(
         "button", name=re.compile("restore|undelete|bring back", re.IGNORECASE)
     ).click()
-    page.goto(service_url)
+    expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
     console.wait_for_state("Running")
     assert query(console.uri(), authority, "select 1") == [(1,)]
     assert console.problems == []

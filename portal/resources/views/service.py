@@ -35,7 +35,7 @@ def overview(request: HttpRequest, service_id: str) -> HttpResponse:
         "endpoints": page.resource.facts.get("endpoints", []),
         "price": Prices().of(page.resource),
         "plan": page.resource.plan,
-        "disk_gib": getattr(page.resource.load_spec(), "disk_gib", None) or page.resource.plan.disk_gib,
+        "disk_gib": max(getattr(page.resource.load_spec(), "disk_gib", None) or 0, page.resource.plan.disk_gib),
         "facts": facts_of(page.resource),
     }
     return show(page, "overview", "partials/overview" if wants_partial(request) else "service_overview", context)

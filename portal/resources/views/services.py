@@ -12,7 +12,7 @@ from portal.core import registry
 from portal.core.actors import Actor
 from portal.core.htmx import wants_partial
 from portal.core.templatetags.states import word
-from portal.projects.access import permissions_in
+from portal.projects.access import own_projects, permissions_in
 from portal.projects.models import Project
 from portal.projects.queries import current_project
 from portal.resources import queries
@@ -40,7 +40,10 @@ def service_list(request: HttpRequest) -> HttpResponse:
     scope = Scope(None if "all" in request.GET else current_project(request, actor), "bin" in request.GET)
     asked = ServiceFilter.of(request.GET)
     find = queries.binned if scope.is_bin else queries.services
-    page = asked.page(find(actor, project=scope.project))
+    found = find(actor, project=scope.project)
+    if scope.project is None:  # the provider's people see all projects, but work in their own
+        found = found.filter(project__in=own_projects(actor))
+    page = asked.page(found)
     rows = rows_of(page.items)
     mark = fingerprint([row.mark_parts for row in rows], page.total_count, page.next_cursor)
     if (nothing_new := unchanged(request, mark)) is not None:

@@ -1,10 +1,11 @@
 """Wishes and secrets of an instance on the disk."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from portal.clusters.backends.local.layout import Home, Wish, handles, sweep_trash
+from portal.clusters.backends.local.layout import Home, Wish, handles, sweep_trash, tombstones
 from portal.core.drivers import GeneratedSecret
 
 
@@ -52,6 +53,17 @@ def test_a_removal_that_was_cut_off_is_finished(home: Home) -> None:
     (home.trash / "data").touch()
     sweep_trash(home.data)
     assert not home.trash.exists()
+
+
+def test_tombstones_are_forgotten_after_a_month(home: Home) -> None:
+    home.record(wish(3))
+    home.bury()
+    sweep_trash(home.data)
+    assert home.buried()
+    stone = tombstones(home.data) / home.handle
+    os.utime(stone, (0, 0))
+    sweep_trash(home.data)
+    assert not home.buried()
 
 
 def test_secrets_are_made_once_and_anew_when_the_rotation_rises(home: Home) -> None:

@@ -72,12 +72,14 @@ def test_other_projects_appear_only_when_asked_for_and_only_ones_own(
     owner: User,
     project: Project,
     other_project: Project,
+    operator: User,
     client_of: Callable[[User], Client],
 ) -> None:
     second = Project.objects.create(organization=project.organization, slug="acme-dev", name="Acme dev")
     make("mine"), make("second", project=second), make("foreign", project=other_project)
     client = client_of(owner)
     assert len(names(client)) == 1
+    assert names(client_of(operator), "?all=1") == []
     assert sorted(names(client, "?all=1")) == ["mine", "second"]
 
 

@@ -8,6 +8,7 @@ can put no link in the way of what the portal writes and reads. ``{{run}}`` is a
 
 import secrets as randomness
 import string
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from portal.bootstrap import paths
 from portal.clusters.backends.local import files
 from portal.core.drivers import GeneratedSecret
 
+_REMEMBERED = 30 * 86_400.0  # seconds; leases and queues forget within minutes
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -132,10 +134,13 @@ def handles(data: Path) -> list[str]:
 
 
 def sweep_trash(data: Path) -> None:
-    """Finish the removals that a crash cut off."""
+    """Finish the removals that a crash cut off, and forget the tombstones that no late wish can need any more."""
     services = data / "services"
     for left in services.glob(".gone-*") if services.is_dir() else ():
         files.remove_tree(left)
+    for stone in tombstones(data).iterdir() if tombstones(data).is_dir() else ():
+        if time.time() - stone.stat().st_mtime > _REMEMBERED:
+            stone.unlink(missing_ok=True)
 
 
 def _changed_at(path: Path) -> int:

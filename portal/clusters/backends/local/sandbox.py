@@ -7,7 +7,7 @@ and host name spaces are its own; the network is shared, since customers connect
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from portal.clusters.backends.local import files
@@ -33,7 +33,6 @@ class Sandbox:
     bwrap: Path | None
     accounts: Path
     reason: str = ""
-    programs: tuple[str, ...] = field(default=())
 
     @property
     def isolates(self) -> bool:
@@ -123,7 +122,7 @@ class Trial:
         package = data / "sandbox" / "self-test" / "package"
         for directory in (own, neighbor, package, run, data / "keys"):
             files.private_directory(directory)
-        hidden = (neighbor / "secrets.json", data / "keys" / ".self-test", run / ".self-test")
+        hidden = _hidden(data, run)
         for path in hidden:
             path.touch()
         room = Room("self-test", writable=(own,), readable=(package,), start_in=own)
@@ -139,6 +138,18 @@ class Trial:
         argv = sandbox.command(room, ("/bin/sh", "-c", _SCRIPT, "probe", *map(str, outside)))
         env = {"OUTSIDE": str(os.getpid()), "WRITABLE": str(own), "READABLE": str(package), "PATH": "/usr/bin:/bin"}
         return cls(argv, env)
+
+    @staticmethod
+    def clear(data: Path, run: Path) -> None:
+        """Take away what was laid out."""
+        for path in _hidden(data, run):
+            path.unlink(missing_ok=True)
+        files.remove_tree(data / "sandbox" / "self-test")
+        files.remove_tree(data / "services" / ".self-test")
+
+
+def _hidden(data: Path, run: Path) -> tuple[Path, ...]:
+    return (data / "services" / ".self-test" / "secrets.json", data / "keys" / ".self-test", run / ".self-test")
 
 
 def verdict(exit_code: int | None, output: str) -> str:

@@ -114,17 +114,23 @@ def _announcement(key: str) -> str:
 
 async def find_sandbox(host: Host) -> Sandbox:
     """Get bubblewrap and try it: the sandbox is used only where it is seen to hold. The finding is kept for others."""
-    reason = ""
-    with_walls = host.sandbox
+    walls = Sandbox(host.packages / "bubblewrap" / "bin" / "bwrap", host.data / "sandbox")
     try:
         await host.fetch(host.missing(["bubblewrap"]), lambda line: None)
-        accounts = write_accounts(host.data / "sandbox")
-        with_walls = Sandbox(host.packages / "bubblewrap" / "bin" / "bwrap", accounts)
-        trial = Trial.prepare(with_walls, host.data, paths.run_directory(host.data))
-        code, said = await host.output(trial.argv, trial.env, host.data, _TRIAL_TIMEOUT)
-        reason = verdict(code, said)
+        reason = await _try_out(host, walls)
     except (FetchFailed, OSError) as error:
         reason = f"the sandbox can't be used on this host: {error}"
-    found = Sandbox(None, host.data / "sandbox", reason) if reason else with_walls
+    found = Sandbox(None, walls.accounts, reason) if reason else walls
     files.write_json(host.data / "isolation.json", {"isolation": found.isolates, "reason": reason}, 0o644)
     return found
+
+
+async def _try_out(host: Host, walls: Sandbox) -> str:
+    """Return why the sandbox does not hold; empty when it does."""
+    write_accounts(walls.accounts)
+    run = paths.run_directory(host.data)
+    trial = Trial.prepare(walls, host.data, run)
+    try:
+        return verdict(*await host.output(trial.argv, trial.env, host.data, _TRIAL_TIMEOUT))
+    finally:
+        Trial.clear(host.data, run)
