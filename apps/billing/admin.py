@@ -1,6 +1,6 @@
 """Price books in the admin site: to read, and new ones to publish with a reason. A published price never changes."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -43,7 +43,7 @@ class PriceBookAdmin(ReadOnlyAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> list[type[admin.TabularInline]]:  # type: ignore[type-arg,override]
         return [ItemsInline] if obj else []
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         new = ["valid_from", "note", "lines", "reason"]
         return ["currency", "valid_from", "note", "created_at"] if obj else new
 
@@ -51,7 +51,7 @@ class PriceBookAdmin(ReadOnlyAdmin):
         """Return the form of a new book, which has to know who fills it in."""
         if change:
             return super().get_form(request, obj, change=change, **options)
-        form = super().get_form(request, obj, change=change, **{**options, "form": PriceBookForm})
+        form = cast(type[PriceBookForm], super().get_form(request, obj, **{**options, "form": PriceBookForm}))
         form.actor = actor_of(request)
         return form
 

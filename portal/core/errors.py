@@ -41,6 +41,13 @@ class Problem(Exception):
         return f"{self.code}: {self.detail}"
 
 
+def of_backend(error: TemporaryError | PermanentError) -> Problem:
+    """Return what a backend's error means to somebody who waits for an answer."""
+    if isinstance(error, TemporaryError):
+        return Problem("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, str(error), retryable=True)
+    return Problem("not_possible", HTTPStatus.CONFLICT, str(error))
+
+
 def not_found() -> Problem:
     """Return the one answer for all that is not there or not for this caller's eyes."""
     return Problem("not_found", HTTPStatus.NOT_FOUND, "There is nothing here, or nothing that you may see.")

@@ -14,7 +14,7 @@ from django.shortcuts import render
 
 from portal.core import csp
 from portal.core.api.problems import CONTENT_TYPE, document, trace_id
-from portal.core.errors import Problem, not_found
+from portal.core.errors import PermanentError, Problem, TemporaryError, not_found, of_backend
 from portal.core.htmx import toast, wants_partial
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -63,6 +63,8 @@ class _Problems:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, TemporaryError | PermanentError):
+            error = of_backend(error)
         if not isinstance(error, Problem):
             return None
         if request.path.startswith(_API):

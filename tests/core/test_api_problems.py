@@ -54,7 +54,7 @@ def answer_to(error: Exception, *, method: str = "get", **extra: str) -> Respons
         (SuspiciousOperation(CANARY), 400, "malformed_request", False),
         (TemporaryError("The region is busy."), 503, "unavailable", True),
         (OperationalError(CANARY), 503, "unavailable", True),
-        (PermanentError(CANARY), 500, "internal_error", True),
+        (PermanentError("The file is gone."), 409, "not_possible", False),
         (RuntimeError(CANARY), 500, "internal_error", True),
     ],
 )

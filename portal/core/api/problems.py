@@ -20,7 +20,7 @@ from rest_framework import exceptions as drf
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.core.errors import FieldError, Problem, TemporaryError, invalid, not_found
+from portal.core.errors import FieldError, PermanentError, Problem, TemporaryError, invalid, not_found, of_backend
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
@@ -99,8 +99,8 @@ def _of_django(error: Exception) -> Problem | None:
             return not_found()
         case DjangoPermissionDenied():
             return Problem("permission_denied", HTTPStatus.FORBIDDEN, _("Your role does not allow this."))
-        case TemporaryError():
-            return _unavailable(str(error))
+        case TemporaryError() | PermanentError():
+            return of_backend(error)
         case OperationalError() | InterfaceError():
             log.warning("The database refused: %s", error)
             return _unavailable(_("The portal can't answer at the moment. Try again in a few seconds."))

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 SKELETON = Path(__file__).resolve().parents[2] / "skeleton"
 SLUG = re.compile(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?")
-FAMILY_APP = '''from django.apps import AppConfig
+FAMILY_APP = """from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 
@@ -20,7 +20,7 @@ class {klass}Config(AppConfig):
     label = "{family}"
     verbose_name = _("{title}")
     icon = "box"
-'''
+"""
 
 
 class Command(BaseCommand):
@@ -59,7 +59,8 @@ def _make_family(family: str) -> None:
 
 def _write(folder: Path, family: str, slug: str) -> list[Path]:
     folder.mkdir()
-    words = {"family": family, "slug": slug, "module": folder.name, "name": slug.replace("-", " ").title(), "klass": _klass(slug)}
+    title = slug.replace("-", " ").title()
+    words = {"family": family, "slug": slug, "module": folder.name, "name": title, "klass": _klass(slug)}
     written = []
     for template in sorted(SKELETON.glob("*.py-tpl")):
         path = folder / template.name.removesuffix("-tpl")
