@@ -38,7 +38,7 @@ def test_a_rate_is_shown_in_full(toys: None) -> None:
     assert "0.0725 EUR/month" in Client().get("/pricing").content.decode()
 
 
-def test_what_this_installation_really_sells_has_a_price(django_assert_num_queries: Any) -> None:
+def test_all_that_is_really_sold_is_there_in_one_query(book: PriceBook, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         text = Client().get("/pricing").content.decode()
     for offering in registry.offerings().values():

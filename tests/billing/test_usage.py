@@ -113,6 +113,11 @@ def test_a_new_price_counts_from_its_moment_on() -> None:
     around = charged(history, 10 * 86400 - 3600, 10 * 86400 + 3600, BOOK, RISE)
     assert total(around) == COMPUTE + (COMPUTE + 2 * Decimal("0.02")) + 40 * DISK
     assert {part.unit_price for part in around if part.meter.component == "compute"} == {COMPUTE, Decimal("0.100")}
+    after = charged(history, 10 * 86400, 10 * 86400 + 3600, BOOK, RISE)
+    assert [(part.quantity, part.unit_price) for part in after] == [(3600, Decimal("0.100")), (72000, DISK)]
+    assert charged(history, 10 * 86400 - 3600, 10 * 86400, BOOK, RISE) == charged(
+        history, 10 * 86400 - 3600, 10 * 86400
+    )
 
 
 def test_what_has_no_price_is_refused() -> None:
@@ -125,11 +130,11 @@ def test_what_has_no_price_is_refused() -> None:
 
 
 def test_a_line_is_rounded_once_with_halves_up() -> None:
-    one = charged([Mark(START, "dev-2", running=True, spec={"disk_gib": 5})], 0, 3600)
+    one = charged([Mark(START, "dev-2", running=True, spec={"disk_gib": 15})], 0, 3600)
     assert (total(one), on_the_line(one), on_the_line([*one, *one])) == (
-        Decimal("0.035"),
-        Decimal("0.04"),
-        Decimal("0.07"),
+        Decimal("0.045"),
+        Decimal("0.05"),
+        Decimal("0.09"),
     )
 
 

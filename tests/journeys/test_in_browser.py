@@ -47,7 +47,7 @@ class Console:
 
     def _console(self, line: ConsoleMessage) -> None:
         """Keep what the page complains of; a poll cut off by leaving the page is no complaint."""
-        if line.type == "error" and not line.text.startswith(("htmx:afterRequest", "htmx:sendError")):
+        if line.type == "error" and not line.text.startswith(("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")):
             self.problems.append(line.text)
 
     def sign_in(self) -> None:
