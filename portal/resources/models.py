@@ -216,6 +216,7 @@ class Change(models.Model):
     at = models.DateTimeField()
     plan_slug = models.CharField(max_length=63)
     spec = models.JSONField(default=dict)
+    spec_version = models.PositiveSmallIntegerField(default=1)
     running = models.BooleanField()
     present = models.BooleanField(default=True)  # False: gone for good, nothing is billed from here on
     tags = models.JSONField(default=dict)

@@ -16,7 +16,8 @@ class FlatPricer:
         return Price("EUR", (PriceLine("compute", "Compute", Decimal(plan.nodes), "h", hourly),))
 
     def price_list(self) -> list[dict[str, Any]]:
-        line = {"offering": "toy", "plan": "dev-2", "region": "", "meter": "instance-seconds", "unit": "hour"}
+        line = {"offering": "toy", "plan": "dev-2", "region": "", "meter": "instance-seconds", "component": "compute"}
+        line |= {"unit": "hour"}
         return [{**line, "amount": "0.0200000000", "currency": "EUR", "valid_from": "2026-01-01T00:00:00+00:00"}]
 
     def price_from(self, offering: Offering) -> Price | None:

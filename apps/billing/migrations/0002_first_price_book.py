@@ -1,8 +1,8 @@
 """The first price book, so that every installation has prices. A change of price is a new book, not an edit here.
 
 Every offering has a price from its plan's vCPU, memory and disk, with no line of its own. The rates are list prices near
-what European clouds ask for managed databases: a ``standard-4`` (2 vCPU, 4 GiB, 40 GiB) comes to
-2 × 0.0120 + 4 × 0.0055 EUR an hour for compute, and 40 × 0.11 EUR a month for storage.
+what European clouds ask for managed databases: a PostgreSQL ``standard-4`` (2 vCPU, 4 GiB,
+80 GiB) comes to 2 × 0.0120 + 4 × 0.0055 EUR an hour for compute, and 80 × 0.11 EUR a month for storage.
 """
 
 import datetime

@@ -76,6 +76,7 @@ class PriceBookLineJson(TypedDict):
     plan: str
     region: str
     meter: str
+    component: str
     unit: str
     amount: str
     currency: str
@@ -157,6 +158,7 @@ def price_line_json(line: Mapping[str, Any]) -> PriceBookLineJson:
         "plan": line["plan"],
         "region": line["region"],
         "meter": line["meter"],
+        "component": line["component"],
         "unit": line["unit"],
         "amount": line["amount"],
         "currency": line["currency"],

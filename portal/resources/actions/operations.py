@@ -157,6 +157,7 @@ def record_change(resource: Resource) -> None:
         at=timezone.now(),
         plan_slug=resource.plan_slug,
         spec=resource.spec,
+        spec_version=resource.spec_version,
         running=resource.running and resource.deletion_requested_at is None,
         tags=resource.tags,
     )

@@ -99,6 +99,7 @@ def _record_end(resource: Resource, at: datetime.datetime) -> None:
         at=at,
         plan_slug=resource.plan_slug,
         spec=resource.spec,
+        spec_version=resource.spec_version,
         running=False,
         present=False,
         tags=resource.tags,
