@@ -60,7 +60,12 @@ def _new_secret(file: Path) -> str:
 
 def database(url: str | None, *, socket: Path) -> dict[str, Any]:
     """Return Django's settings for a ``postgresql://`` URL, or for an embedded instance's own server."""
-    common = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 300, "CONN_HEALTH_CHECKS": True}
+    common: dict[str, Any] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,
+        "TEST": {"NAME": os.environ.get("TEST_DATABASE")},
+    }
     if url is None:
         return {**common, "NAME": "archipel", "USER": "archipel", "HOST": str(socket)}
     parts = urlsplit(url)

@@ -37,7 +37,8 @@ def service(offering: Offering, project: Project, cluster: Cluster) -> Resource:
 def pages(service: Resource) -> list[str]:
     base = f"/services/{service.public_id}"
     kinds = [kind.slug for kind in service.offering.children]
-    tabs = ["", "/connect", "/activity", "/settings", "/delete", *(f"/{kind}" for kind in kinds)]
+    connect = ["/connect"] if service.offering.credentials_kind else []
+    tabs = ["", *connect, "/activity", "/settings", "/delete", *(f"/{kind}" for kind in kinds)]
     return [f"{base}{tab}" for tab in tabs]
 
 

@@ -98,7 +98,7 @@ def _runs(view: View, server: str) -> tuple[Run, ...]:
     going = tuple(child for child in view.children if child.deleting and child.kind in ("users", "databases"))
     sync = (f"{server}/initdb", "--sync-only", "-D", "{{dir}}/" + data)
     return (
-        _psql(observe.bootstrap_key(data), sql.bootstrap(user.name for user in users)),
+        _psql(sql.bootstrap_key(data), sql.bootstrap(user.name for user in users)),
         *(_psql(user.key, _user(user)) for user in users),
         *(_psql(child.key, sql.ensure_database(child.name, cast(DatabaseSpec, child.spec))) for child in databases),
         *(_psql(child.key, _removal(child, view)) for child in going),

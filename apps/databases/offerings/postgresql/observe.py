@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from apps.databases.offerings.postgresql import backups, config
+from apps.databases.offerings.postgresql import backups, config, sql
 from apps.databases.offerings.postgresql.spec import DatabaseSpec, UserSpec
 from portal.core.conditions import Condition, Status, not_ready, ready
 from portal.core.drivers import ChildObservation, ChildView, Endpoint, Observation, Phase, RunResult, UnitState, View
@@ -211,15 +211,7 @@ def _endpoints(view: View, state: UnitState) -> tuple[Endpoint, ...]:
 def _set_up_keys(view: View) -> tuple[str, ...]:
     """Return the runs without which nobody can use the service: groups, main login, main database."""
     main = (child.key for child in _lasting(view) if cast(UserSpec | DatabaseSpec, child.spec).main)
-    return (bootstrap_key(backups.data_directory(view)), *main)
-
-
-BOOTSTRAP = 1  # raise it when sql.bootstrap changes: it then runs once more in every service
-
-
-def bootstrap_key(data: str) -> str:
-    """Name the run that every data directory needs once."""
-    return f"bootstrap:{BOOTSTRAP}:{data}"
+    return (sql.bootstrap_key(backups.data_directory(view)), *main)
 
 
 # ---- restoring over the service itself -------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from portal.core.drivers import literal
 
 OWNER, WRITER, READER = "owner", "writer", "reader"
 GROUPS = {"owner": OWNER, "write": WRITER, "read": READER}
+BOOTSTRAP = 1  # raise it when ``bootstrap`` changes: it then runs once more in every service
 LONGEST_NAME = 63  # bytes; PostgreSQL cuts the rest off
 
 PSQL = (
@@ -87,6 +88,11 @@ def _checked(name: str) -> str:
 
 
 # ---- the service -----------------------------------------------------------------------------------------------------
+
+
+def bootstrap_key(data: str) -> str:
+    """Name the run that every data directory needs once."""
+    return f"bootstrap:{BOOTSTRAP}:{data}"
 
 
 def bootstrap(users: Iterable[str]) -> str:
