@@ -1,5 +1,6 @@
 """Errors that mean something: the two that a backend may raise, and problems (RFC 9457) that a caller gets to read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +37,8 @@ class Problem(Exception):
     errors: tuple[FieldError, ...] = ()
     retryable: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+    # What must stay although the act is undone, such as the record of a denied try; whoever answers calls it.
+    afterwards: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.detail}"

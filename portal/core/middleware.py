@@ -67,6 +67,8 @@ class _Problems:
             error = of_backend(error)
         if not isinstance(error, Problem):
             return None
+        if error.afterwards is not None:
+            error.afterwards()
         if request.path.startswith(_API):
             return as_json(request, error)
         return as_toast(error) if wants_partial(request) else as_page(request, error)

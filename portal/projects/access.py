@@ -1,10 +1,11 @@
 """The only way to an organization or project from outside: what is not for this actor is not there (DESIGN 11).
 
-Call these before a transaction begins: a refusal writes an audit row that must stay when the act does not happen.
+A refusal writes an audit row that must stay although the act is undone: whoever answers calls ``Problem.afterwards``.
 """
 
 import re
 import uuid
+from functools import partial
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
@@ -102,8 +103,8 @@ def provider_permissions(actor: Actor) -> frozenset[str]:
 def denied(
     actor: Actor, permission: str, *, on: str, organization_id: uuid.UUID, project: Project | None = None
 ) -> Problem:
-    """Record a denied try and return the problem to raise."""
-    audit.record(
+    """Record a denied try and return the problem to raise; the record is made to outlive the act's rollback."""
+    event = audit.record(
         actor=actor,
         action=permission,
         target_kind="project" if project else "organization",
@@ -113,7 +114,9 @@ def denied(
         project_id=project.id if project else None,
         outcome="denied",
     )
-    return permission_denied(permission, on)
+    problem = permission_denied(permission, on)
+    problem.afterwards = partial(audit.keep, event)
+    return problem
 
 
 def _in_scope(actor: Actor, permission: str) -> QuerySet[Project]:

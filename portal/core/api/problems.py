@@ -33,6 +33,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     if problem is None:
         log.exception("Unexpected error", exc_info=error, extra={"request_id": trace_id(context["request"])})
         problem = _unexpected()
+    if problem.afterwards is not None:
+        problem.afterwards()
     return respond(problem, context["request"], headers=_headers(error, problem))
 
 

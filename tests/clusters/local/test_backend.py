@@ -154,4 +154,4 @@ def test_from_apply_to_nothing_left(supervised: "Supervised", small_unit: Units,
 def _memory(backend: LocalBackend) -> bool:
     now = datetime.datetime.now(datetime.UTC)
     series = backend.metrics(HANDLE, since=now - datetime.timedelta(minutes=5), until=now)
-    return any(found.name == "memory" and found.unit == "bytes" and found.points for found in series)
+    return any(found.name == "memory_bytes" and found.unit == "bytes" and found.points for found in series)

@@ -175,8 +175,8 @@ def test_samples_show_memory_disk_and_the_engines_own_numbers(supervised: "Super
     supervised.eventually(lambda: (read_json(home.sample_file) or {}).get("connections"), "a sample was taken")
     sample = read_json(home.sample_file)
     assert sample
-    assert sample["memory"] > 1_000_000
-    assert sample["disk"] > 10_000_000
+    assert sample["memory_bytes"] > 1_000_000
+    assert sample["disk_bytes"] > 10_000_000
 
 
 def _succeeded(supervised: "Supervised", key: str) -> bool:

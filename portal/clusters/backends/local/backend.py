@@ -93,8 +93,8 @@ class LocalBackend:
             state,
             ports=dict(wish.ports),
             sample=sample,
-            disk_bytes=int(sample.get("disk", 0)),
-            memory_bytes=int(sample.get("memory", 0)),
+            disk_bytes=int(sample.get("disk_bytes", 0)),
+            memory_bytes=int(sample.get("memory_bytes", 0)),
         )
 
     def leftovers(self, handle: str) -> list[str]:

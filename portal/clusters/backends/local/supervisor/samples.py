@@ -12,7 +12,7 @@ EVERY = 15.0  # seconds
 _KEPT = 240  # one hour
 _MOST_FILES = 200_000
 
-UNITS = {"memory": "bytes", "disk": "bytes", "cpu": "cores", "processes": ""}
+UNITS = {"memory_bytes": "bytes", "disk_bytes": "bytes", "cpu_percent": "percent", "processes": "count"}
 
 
 class Ring:
@@ -50,11 +50,11 @@ def measure(roots: Mapping[str, int], homes: Mapping[str, Path]) -> dict[str, di
     table = proc.every()
     found = {}
     for handle, home in homes.items():
-        values: dict[str, float] = {"disk": float(disk_bytes(home))}
+        values: dict[str, float] = {"disk_bytes": float(disk_bytes(home))}
         root = roots.get(handle)
         if root is not None and root in table:
             tree = [table[pid] for pid in proc.descendants([root], table)]
-            values["memory"] = float(sum(proc.memory_bytes(entry.pid, entry.rss_bytes) for entry in tree))
+            values["memory_bytes"] = float(sum(proc.memory_bytes(entry.pid, entry.rss_bytes) for entry in tree))
             values["ticks"] = float(sum(entry.cpu_ticks for entry in tree))
             values["processes"] = float(len(tree))
         found[handle] = values

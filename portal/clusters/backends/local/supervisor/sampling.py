@@ -33,11 +33,17 @@ async def sample(instances: dict[str, Instance]) -> None:
     for (handle, instance), more in zip(instances.items(), told, strict=True):
         values = measured[handle]
         if "ticks" in values:
-            values["cpu"] = instance.ring.cores(roots[handle], int(values.pop("ticks")))
+            cores = instance.ring.cores(roots[handle], int(values.pop("ticks")))
+            values["cpu_percent"] = 100 * cores / _granted(instance)
         instance.ring.add({**values, **more})
         if instance.home.exists():
             files.write_json(instance.home.sample_file, dict(instance.ring.latest()), durable=False)
             await asyncio.to_thread(logs.rotate, instance.home.log / "engine.log")
+
+
+def _granted(instance: Instance) -> float:
+    """Return the cores that the plan gives; a unit without a limit is measured against one."""
+    return (instance.unit.limits.cpu if instance.unit else 0) or 1.0
 
 
 async def ask_engine(instance: Instance) -> dict[str, float]:
