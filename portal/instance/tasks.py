@@ -7,6 +7,8 @@ from celery import shared_task
 from celery.signals import beat_init, worker_ready
 from django.core.cache import cache
 
+from portal.clusters.tasks import discover
+
 WORKER = "heartbeat:worker"
 BEAT = "heartbeat:beat"
 LIVES = 60  # seconds
@@ -24,6 +26,7 @@ def heartbeat(sender: str = "beat") -> None:
 def _worker_is_ready(**_: Any) -> None:
     """Send the first one at once: beat's may be seconds away."""
     heartbeat.delay("worker")
+    discover.delay()
 
 
 @beat_init.connect

@@ -50,6 +50,7 @@ from portal.core.specs import Spec, spec_field
 class ToySpec(Spec):
     disk_gib: int | None = spec_field(None, title="Disk", unit="GiB", ge=1, le=100, grows_only=True)
     greeting: str = spec_field("hello", title="Greeting", max_length=40)
+    store: str | None = spec_field(None, title="Store", ref=("toy",))
     born_with: str = spec_field("a", title="Fixed", changeable=False)
 
 

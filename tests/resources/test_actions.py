@@ -323,3 +323,24 @@ def test_only_an_operator_forces_a_deletion_and_says_why(
         actions.force_delete(actor_of(operator), running, reason=" ")
     actions.force_delete(actor_of(operator), running, reason="host is gone")
     assert AuditEvent.objects.get(action="service.force_delete").reason == "host is gone"
+
+
+def test_a_linked_service_stays_as_long_as_it_is_used(
+    order: Callable[..., Operation], running: Resource, actor: Actor
+) -> None:
+    user = turn(order("user", spec={"store": running.public_id}).resource)
+    with pytest.raises(Problem, match="used by: user") as caught:
+        actions.delete(actor, running)
+    assert caught.value.code == "resource_in_use"
+    with refused("invalid_arguments", "/spec/store"):
+        order("lost", spec={"store": "svc_00000000000000000000000000"})
+    actions.edit(actor, user, changes=actions.Edit(spec={"store": None}))
+    assert actions.delete(actor, running).type == "delete"
+
+
+def test_a_service_of_another_project_cannot_be_linked(
+    order: Callable[..., Operation], running: Resource, other_project: Project
+) -> None:
+    Resource.objects.filter(id=running.id).update(project=other_project)
+    with refused("invalid_arguments", "/spec/store"):
+        order("thief", spec={"store": running.public_id})

@@ -80,6 +80,10 @@ class Backend(Protocol):
         """Return a readable binary file of one of the service's artifacts (a backup), for a download."""
         ...
 
+    def discover(self) -> dict[str, Any]:
+        """Return what the cluster can run now, for ``Cluster.capabilities``; JSON."""
+        ...
+
     def ca_pem(self) -> str:
         """Return the certificate of the authority that signs this cluster's endpoints."""
         ...

@@ -12,7 +12,7 @@ from portal.core import specs
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, invalid
 from portal.projects import access
-from portal.resources import admission, tags
+from portal.resources import admission, links, tags
 from portal.resources.actions import operations
 from portal.resources.actions.checking import name_errors, name_taken
 from portal.resources.actions.quotes import customer_fields
@@ -84,6 +84,7 @@ def _lay_over(actor: Actor, resource: Resource, changes: Edit) -> bool:
     if after == before:
         return False
     _admit(actor, resource, after)
+    links.save(resource, links.resolve(resource.project, after))
     resource.spec, resource.spec_version = after.model_dump(mode="json"), resource.offering.spec_version
     return True
 

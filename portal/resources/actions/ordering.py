@@ -11,7 +11,7 @@ from portal.core.conditions import Condition, Status
 from portal.core.specs import Spec
 from portal.projects import access
 from portal.projects.models import Project
-from portal.resources import admission
+from portal.resources import admission, links
 from portal.resources.actions import operations, quotes
 from portal.resources.actions.checking import Order, OrderRequest, check, name_taken
 from portal.resources.models import Child, Operation, Resource
@@ -25,7 +25,9 @@ def order(actor: Actor, *, project: Project, request: OrderRequest, origin: dict
     checked = check(actor, request)
     admission.admit(admission.Request(actor, project, checked.offering, checked.plan, checked.cluster, checked.spec))
     quote = quotes.redeem(actor, project, request, checked)
+    targets = links.resolve(project, checked.spec)
     resource = _save(actor, project, checked, origin)
+    links.save(resource, targets)
     operations.record_change(resource)
     return operations.begin(
         actor,

@@ -72,7 +72,7 @@ def test_settings_that_can_change_are_a_form_and_fixed_ones_are_shown(
     assert 'id="id_spec-disk_gib_error"' in large
     assert browser.post(path, {"spec-disk_gib": "30", "spec-greeting": "hi"}).status_code == 302
     service.refresh_from_db()
-    assert service.spec == {"disk_gib": 30, "greeting": "hi", "born_with": "a"}
+    assert service.spec == {"disk_gib": 30, "greeting": "hi", "store": None, "born_with": "a"}
     assert Operation.objects.get(resource=service).type == "update"
 
 

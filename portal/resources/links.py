@@ -1,0 +1,39 @@
+"""Links: the services that a spec's ``ref`` fields name, kept as rows so that a used service is not deleted."""
+
+from django.utils.translation import gettext as _
+
+from portal.core import ids
+from portal.core.errors import FieldError, invalid
+from portal.core.specs import Spec, meta_of
+from portal.projects.models import Project
+from portal.resources.models import Link, Resource
+
+
+def resolve(project: Project, spec: Spec) -> dict[str, Resource]:
+    """Return the living service behind each field that names one, by role. Raises Problem naming each wrong field.
+
+    Only services of the same project can be linked; another's is as unknown as one that was never there.
+    """
+    fields = [name for name, info in type(spec).model_fields.items() if meta_of(info).ref and getattr(spec, name)]
+    keys = {name: ids.decode("svc", str(getattr(spec, name))) for name in fields}
+    rows = Resource.objects.living().filter(project=project, id__in=[key for key in keys.values() if key])
+    found = {row.id: row for row in rows}
+    errors = [error for name, key in keys.items() if (error := _error(spec, name, found.get(key) if key else None))]
+    if errors:
+        raise invalid(*errors)
+    return {name: found[key] for name, key in keys.items() if key}
+
+
+def _error(spec: Spec, name: str, target: Resource | None) -> FieldError | None:
+    offerings = meta_of(type(spec).model_fields[name]).ref
+    if target is not None and target.offering_slug in offerings:
+        return None
+    detail = _("Name a service of this project by its id: one of %(kinds)s.") % {"kinds": ", ".join(offerings)}
+    return FieldError(f"/spec/{name}", "unknown_service", detail)
+
+
+def save(resource: Resource, targets: dict[str, Resource]) -> None:
+    """Make the rows match: one per role, none that is no longer named."""
+    Link.objects.filter(source=resource).exclude(role__in=targets).delete()
+    for role, target in targets.items():
+        Link.objects.update_or_create(source=resource, role=role, defaults={"target": target})
