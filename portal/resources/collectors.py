@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from django.db.models import Avg, Count, F, Max, Min, Q
 from django.utils import timezone
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from portal.resources.engine import latency
 from portal.resources.models import Operation, Resource
 
 RECENT = datetime.timedelta(hours=1)
@@ -41,6 +42,11 @@ class Engine(Collector):
         yield _gauge("archipel_reconcile_due", "Services that wait for a turn.", due["id__count"])
         lag = (now - oldest).total_seconds() if oldest else 0.0
         yield _gauge("archipel_reconcile_lag_seconds", "How long the oldest of them has waited.", lag)
+        buckets, total = latency.counted()
+        if buckets:
+            turns = HistogramMetricFamily("archipel_reconcile_seconds", "Duration of the engine's turns.")
+            turns.add_metric([], buckets, total)
+            yield turns
 
 
 class Operations(Collector):

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.journeys.instance import Api, Instance
+from tests.journeys.instance import Api, Instance, eventually
 
 pytestmark = pytest.mark.engine
 
@@ -112,7 +112,7 @@ def test_parts_rotation_stop_start_resize_upgrade(api: Api) -> None:
         assert connection.info.server_version == 160014
     assert api.ok("GET", f"{path}/logs?limit=10")["items"]
     assert api.ok("GET", f"{path}/events")["items"]
-    assert api.ok("GET", f"{path}/metrics")["items"]
+    eventually(lambda: api.ok("GET", f"{path}/metrics")["items"], within=60, what="a first sample")
     wipe(api, service)
 
 

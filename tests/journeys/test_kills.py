@@ -41,7 +41,8 @@ def answers(instance: Instance, uri: str) -> bool:
 
 def kinds(instance: Instance) -> set[str]:
     """Return what sorts of process run: the roles of the portal, its servers, and the engine of the service."""
-    return {kind(command) for command in instance.processes().values()}
+    passing = ("initdb", "psql")  # what comes and goes by itself
+    return {k for command in instance.processes().values() if not (k := kind(command)).startswith(passing)}
 
 
 def kind(command: str) -> str:

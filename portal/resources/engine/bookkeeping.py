@@ -87,10 +87,12 @@ def note_change(resource: Resource, before: tuple[str, str]) -> None:
 
 
 def _sentence(resource: Resource) -> str:
+    if resource.health == "unknown":
+        return str(resource.get_state_display())
     condition = conditions.find(resource.conditions, "Ready")
     words = f"{resource.get_state_display()}, {resource.get_health_display().lower()}"
-    explain = condition and condition.message and resource.health in ("unavailable", "unknown")
-    return f"{words}: {condition.message}" if condition and explain else words
+    explain = condition is not None and condition.message and resource.health == "unavailable"
+    return f"{words}: {condition.message}" if condition is not None and explain else words
 
 
 def _record_end(resource: Resource, at: datetime.datetime) -> None:

@@ -15,7 +15,7 @@ from portal.core import conditions
 from portal.core.conditions import Condition, Status
 from portal.core.drivers import GeneratedSecret, Observation, Unit, View
 from portal.core.errors import PermanentError, TemporaryError
-from portal.resources.engine import bookkeeping, claim, deletion, view
+from portal.resources.engine import bookkeeping, claim, deletion, latency, view
 from portal.resources.models import Child, Resource
 from portal.resources.states import refresh
 
@@ -39,6 +39,11 @@ class Turn:
 
 def reconcile(resource_id: uuid.UUID) -> bool:
     """Bring one service nearer to what is asked. Return True where another turn should follow at once."""
+    with latency.measured():
+        return _reconcile(resource_id)
+
+
+def _reconcile(resource_id: uuid.UUID) -> bool:
     held = claim.take(resource_id)
     if held is None:
         return False
