@@ -44,7 +44,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "portal.core",
     "portal.audit",
-    "portal.notify",
     "portal.accounts",
     "portal.projects",
     "portal.clusters",

@@ -4,8 +4,9 @@ import pytest
 
 from portal.accounts.models import User
 from portal.clusters.models import Cluster, Region
-from portal.instance.seed import ADMIN, seed
+from portal.instance.seed import seed
 from portal.projects.models import Membership, Organization, Project
+from portal.projects.seed import EMAIL
 
 pytestmark = pytest.mark.django_db
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.django_db
 def test_it_has_a_region_a_demo_customer_and_an_operator() -> None:
     seed()
 
-    user = User.objects.get(email=ADMIN)
+    user = User.objects.get(email=EMAIL)
     assert user.is_operator
     assert Membership.objects.get(user=user).role == Membership.Role.OWNER
     assert Project.objects.get(slug="demo").max_services >= 100

@@ -7,7 +7,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, connection
 
-from portal.instance.seed import ADMIN, seed
+from portal.instance.seed import seed
+from portal.projects.seed import EMAIL
 
 PATIENCE = 60.0  # seconds that the database may take to recover from a crash
 
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         if link:
             from portal.accounts.actions import new_sign_in_link
 
-            self.stdout.write(new_sign_in_link(email=ADMIN))
+            self.stdout.write(new_sign_in_link(email=EMAIL))
 
 
 def wait_for_database() -> None:

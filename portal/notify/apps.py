@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class NotifyConfig(AppConfig):
-    name = "portal.notify"
-    label = "notify"
