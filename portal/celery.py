@@ -11,7 +11,9 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "sweep-due-services": {"task": "portal.resources.tasks.sweep_due", "schedule": 5.0},
+    "look-for-drift": {"task": "portal.resources.tasks.look_for_drift", "schedule": 60.0},
     "discover-clusters": {"task": "portal.clusters.tasks.discover", "schedule": 60.0},
     "forget-old-answers": {"task": "portal.resources.tasks.forget_old_answers", "schedule": 3600.0},
+    "maintain-services": {"task": "portal.resources.tasks.maintain", "schedule": 600.0},
     "heartbeat": {"task": "portal.instance.tasks.heartbeat", "schedule": 5.0},
 }

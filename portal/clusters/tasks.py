@@ -17,10 +17,15 @@ def discover() -> None:
     """Look at every enabled cluster; one that does not answer keeps what was known of it."""
     for cluster in Cluster.objects.filter(enabled=True):
         try:
-            found = backend_of(cluster).discover()
+            _look_at(cluster)
         except TemporaryError as error:
             logger.warning("cluster %s does not answer: %s", cluster.name, error)
-            continue
-        if found != cluster.capabilities:
-            cluster.capabilities, cluster.discovered_at = found, timezone.now()
-            cluster.save(update_fields=["capabilities", "discovered_at"])
+        except Exception:
+            logger.exception("discovery of cluster %s broke", cluster.name)  # the others are looked at all the same
+
+
+def _look_at(cluster: Cluster) -> None:
+    found = backend_of(cluster).discover()
+    if found != cluster.capabilities:
+        cluster.capabilities, cluster.discovered_at = found, timezone.now()
+        cluster.save(update_fields=["capabilities", "discovered_at"])

@@ -32,6 +32,7 @@ def _console(request: HttpRequest) -> dict[str, Any]:
         "nav": _navigation(request.path, project),
         "project": project and {"slug": project.slug, "name": project.name, "organization": project.organization.name},
         "projects": _projects(actor),
+        "switch_next": _after_switch(request),
         "new_project_url": reverse("project_create"),
         "user_menu": [{"title": _("API tokens"), "url": reverse("token_list"), "icon": "key-round"}],
         "sign_out_url": reverse("sign_out"),
@@ -49,6 +50,13 @@ def _projects(actor: Actor) -> list[dict[str, str]]:
         }
         for p in rows
     ]
+
+
+def _after_switch(request: HttpRequest) -> str:
+    """Return where a switch of project leads: to the same page of the other project, where there is one."""
+    if request.path.startswith("/services"):
+        return reverse("resources:services")  # a service belongs to one project
+    return reverse("console:home") if request.path.startswith("/projects/") else request.get_full_path()
 
 
 def _navigation(path: str, project: Project | None) -> list[dict[str, Any]]:

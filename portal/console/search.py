@@ -1,11 +1,13 @@
-"""What the command palette finds: services by name, offerings by what people call them, pages."""
+"""What the command palette finds: services by name or product, offerings by what people call them, pages."""
 
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.catalog import queries as catalog
+from portal.core import registry
 from portal.core.actors import Actor
 from portal.resources.access import visible_resources
 
@@ -20,7 +22,7 @@ def find(actor: Actor, text: str) -> list[Group]:
 
 
 def _services(actor: Actor, text: str) -> Group:
-    rows = visible_resources(actor).listed().filter(name__icontains=text).select_related("project")[:MOST]
+    rows = visible_resources(actor).listed().filter(_matches(text)).select_related("project")[:MOST]
     return {
         "title": _("Services"),
         "items": [
@@ -33,6 +35,14 @@ def _services(actor: Actor, text: str) -> Group:
             for row in rows
         ],
     }
+
+
+def _matches(text: str) -> Q:
+    """Find a service by its name, or by the product that it is."""
+    products = [
+        slug for slug, offering in registry.offerings().items() if text and text.lower() in offering.name.lower()
+    ]
+    return Q(name__icontains=text) | Q(offering_slug__in=products)
 
 
 def _offerings(text: str) -> Group:

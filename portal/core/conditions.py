@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+MOST_WORDS = 500  # characters of a message
+
 
 class Status(StrEnum):
     TRUE = "True"
@@ -41,6 +43,11 @@ def not_ready(reason: str, message: str) -> Condition:
     return Condition("Ready", Status.FALSE, reason, message)
 
 
+def clean(text: str) -> str:
+    """Return what an engine or backend said as one line that a row can hold: no line breaks, NUL or lone surrogates."""
+    return " ".join(text.encode("utf-8", "replace").decode().replace("\0", "").split())[:MOST_WORDS]
+
+
 def load(rows: Iterable[dict[str, Any]]) -> tuple[Condition, ...]:
     """Read stored conditions."""
     return tuple(Condition(**{**row, "status": Status(row["status"])}) for row in rows)
@@ -70,6 +77,6 @@ def merge(
         same = old is not None and old.status is condition.status
         since = old.last_transition_at if old is not None and same else now.isoformat(timespec="seconds")
         after[condition.type] = Condition(
-            condition.type, condition.status, condition.reason, condition.message, generation, since
+            condition.type, condition.status, condition.reason, clean(condition.message), generation, since
         )
     return [after[kind].as_json() for kind in sorted(after)]

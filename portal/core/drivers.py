@@ -96,6 +96,7 @@ class View:
     running: bool
     restarts: int
     host: str  # where endpoints are reached, no port
+    allow_list: tuple[str, ...] = ()  # networks that may reach it, canonical CIDR; empty: from anywhere
     children: tuple[ChildView, ...] = ()
     links: Mapping[str, LinkView] = field(default_factory=dict)
     origin: Origin | None = None

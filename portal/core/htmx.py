@@ -6,13 +6,14 @@ from typing import Concatenate, ParamSpec
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect, resolve_url
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 Arguments = ParamSpec("Arguments")
 View = Callable[Concatenate[HttpRequest, Arguments], HttpResponse]
+OF_PAGES = ("GET", "HEAD", "POST")  # all that links and forms send
 
 
 def wants_partial(request: HttpRequest) -> bool:
@@ -23,10 +24,15 @@ def wants_partial(request: HttpRequest) -> bool:
 
 
 def signed_in(view: View[Arguments]) -> View[Arguments]:
-    """Let in who is signed in; send others to sign in, the whole page also where only a fragment was asked for."""
+    """Let in who is signed in; send others to sign in, the whole page also where only a fragment was asked for.
+
+    No page has another method than what links and forms send.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
+        if request.method not in OF_PAGES:
+            return HttpResponseNotAllowed(OF_PAGES)
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
         here = request.get_full_path() if request.method == "GET" and not wants_partial(request) else "/"

@@ -118,6 +118,7 @@ class Capabilities:
     users: Yes | No
     rotation: Yes | No
     tls: Yes | No
+    allow_list: Yes | No
     metrics: Yes | No
     logs: Yes | No
 

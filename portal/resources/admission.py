@@ -32,24 +32,24 @@ class Request:
 
 def admit(request: Request) -> None:
     """Ask everybody; the first who refuses raises a Problem. Counting happens under a lock on the project."""
-    Project.objects.select_for_update().get(id=request.project.id)
+    project = Project.objects.select_for_update(no_key=True).get(id=request.project.id)
     if request.resource is None:
-        _within_limit(request)
+        _within_limit(project)
     for name in settings.ADMISSION:
         judge: Callable[[Request], None] = import_string(name)
         judge(request)
 
 
-def _within_limit(request: Request) -> None:
-    current = Resource.objects.living().filter(project=request.project).count()
-    if current < request.project.max_services:
+def _within_limit(project: Project) -> None:
+    current = Resource.objects.living().filter(project=project).count()
+    if current < project.max_services:
         return
     detail = _("Project %(project)s has %(current)d of %(limit)d services. Delete one, or ask for more.") % {
-        "project": request.project.slug,
+        "project": project.slug,
         "current": current,
-        "limit": request.project.max_services,
+        "limit": project.max_services,
     }
-    extra = {"resource": "services", "quota": request.project.max_services, "current": current, "requested": 1}
+    extra = {"resource": "services", "quota": project.max_services, "current": current, "requested": 1}
     raise Problem("quota_exceeded", HTTPStatus.FORBIDDEN, detail, extra=extra)
 
 

@@ -7,6 +7,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.offerings import ChildKind, Plan
+from portal.resources.maintenance import DAYS
 from portal.resources.models import Resource
 from portal.resources.presenters.effects import bin_words
 
@@ -48,6 +49,21 @@ class ProtectionForm(forms.Form):
         required=False,
         help_text=_("Nobody can delete it, by console, API or command, until this is off again."),
     )
+
+
+class MaintenanceForm(forms.Form):
+    """The window of two hours in which the platform upgrades a service."""
+
+    day = forms.ChoiceField(label=_("Day"), choices=list(DAYS.items()))
+    start_utc = forms.TimeField(
+        label=_("From"),
+        help_text=_("UTC. The window is two hours long and may reach into the next day."),
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    )
+
+    def as_json(self) -> dict[str, str]:
+        """Return what was chosen as the action takes it."""
+        return {"day": self.cleaned_data["day"], "start_utc": f"{self.cleaned_data['start_utc']:%H:%M:%S}"}
 
 
 class DeleteForm(forms.Form):
@@ -101,6 +117,18 @@ def read_tags(data: QueryDict) -> dict[str, str]:
     """Read the tag editor; rows without a key are left out."""
     pairs = zip(data.getlist("tag_key"), data.getlist("tag_value"), strict=False)
     return {key.strip(): value.strip() for key, value in pairs if key.strip()}
+
+
+def network_rows(networks: list[dict[str, str]], *, empty: int = 2) -> list[dict[str, str]]:
+    """Return the rows of the list of allowed networks: those that are there, and some to fill."""
+    rows = [{**network, "error": ""} for network in networks]
+    return [*rows, *({"cidr": "", "description": "", "error": ""} for _row in range(empty))]
+
+
+def read_networks(data: QueryDict) -> list[dict[str, str]]:
+    """Read the list of allowed networks; rows without a network are left out."""
+    pairs = zip(data.getlist("network_cidr"), data.getlist("network_description"), strict=False)
+    return [{"cidr": cidr.strip(), "description": words.strip()} for cidr, words in pairs if cidr.strip()]
 
 
 def cheapest_first(plans: tuple[Plan, ...]) -> list[Plan]:

@@ -9,15 +9,17 @@ from portal.projects.models import Project
 from portal.resources.models import Link, Resource
 
 
-def resolve(project: Project, spec: Spec) -> dict[str, Resource]:
+def resolve(project: Project, spec: Spec, *, source: Resource | None = None) -> dict[str, Resource]:
     """Return the living service behind each field that names one, by role. Raises Problem naming each wrong field.
 
-    Only services of the same project can be linked; another's is as unknown as one that was never there.
+    Only other services of the same project can be linked; another's is as unknown as one that was never there. The
+    targets are locked, so that none is deleted before the link is there to say that it is used.
     """
     fields = [name for name, info in type(spec).model_fields.items() if meta_of(info).ref and getattr(spec, name)]
     keys = {name: ids.decode("svc", str(getattr(spec, name))) for name in fields}
-    rows = Resource.objects.living().filter(project=project, id__in=[key for key in keys.values() if key])
-    found = {row.id: row for row in rows}
+    wanted = {key for key in keys.values() if key} - {source.id if source else None}
+    rows = Resource.objects.living().filter(project=project, id__in=wanted).order_by("id")
+    found = {row.id: row for row in rows.select_for_update(no_key=True)} if wanted else {}
     errors = [error for name, key in keys.items() if (error := _error(spec, name, found.get(key) if key else None))]
     if errors:
         raise invalid(*errors)

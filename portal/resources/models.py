@@ -15,6 +15,7 @@ from portal.core import ids, registry
 from portal.core.offerings import Offering, Plan
 from portal.core.specs import Spec
 from portal.projects.models import Project
+from portal.resources import maintenance
 from portal.resources.querysets import ChildQuerySet, OperationQuerySet, ResourceQuerySet
 
 
@@ -72,6 +73,9 @@ class Resource(models.Model):
     restarts = models.PositiveIntegerField(default=0)
     origin = models.JSONField(null=True, blank=True)  # see core.drivers.Origin
     protected = models.BooleanField(default=False)
+    ip_allow_list = models.JSONField(default=list, blank=True)  # [{cidr, description}]; empty: from anywhere
+    maintenance = models.JSONField(default=maintenance.usual)  # {day, start_utc}
+    maintained_at = models.DateTimeField(null=True, blank=True)  # when the platform last began something in a window
     deletion_requested_at = models.DateTimeField(null=True, blank=True)
     deletion_policy = models.CharField(max_length=8, choices=DeletionPolicy, blank=True)
     purge_after = models.DateTimeField(null=True, blank=True)  # end of its days in the bin

@@ -1,5 +1,6 @@
 """Reads for pages and API, each with what it shows fetched along."""
 
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,9 @@ from portal.projects.models import Project
 from portal.resources.access import visible_resources
 from portal.resources.engine import view
 from portal.resources.models import Child, Event, Operation, Resource
+
+PATIENCE = 0.2  # seconds; paces clients that ask again without a pause
+_WAITERS = threading.BoundedSemaphore(12)  # of the 16 threads of a web process: the others serve everybody else
 
 
 def services(actor: Actor, *, project: Project | None = None) -> QuerySet[Resource]:
@@ -57,8 +61,19 @@ def activity(resource: Resource) -> QuerySet[Event]:
 
 
 def wait_for_operation(operation_id: uuid.UUID, seconds: float) -> Operation:
-    """Return the operation as soon as it has ended, or as it is when the seconds have passed."""
-    deadline = time.monotonic() + seconds
+    """Return the operation as soon as it has ended, or as it is when the seconds have passed.
+
+    Where as many wait already as this process has threads to spare, it is returned as it is almost at once.
+    """
+    if not _WAITERS.acquire(timeout=min(seconds, PATIENCE)):
+        return _operation(operation_id)
+    try:
+        return _ended(operation_id, time.monotonic() + seconds)
+    finally:
+        _WAITERS.release()
+
+
+def _ended(operation_id: uuid.UUID, deadline: float) -> Operation:
     with _listening("operation"):
         operation = _operation(operation_id)
         while operation.is_open and (left := deadline - time.monotonic()) > 0:
@@ -84,9 +99,10 @@ def _listening(channel: str) -> Iterator[None]:
 
 def _notified(payload: str, seconds: float) -> None:
     """Sleep in the database's own wait until the payload comes or the time is over."""
-    for note in connection.connection.notifies(timeout=seconds):
-        if note.payload == payload:
-            return
+    with connection.wrap_database_errors:
+        for note in connection.connection.notifies(timeout=seconds):
+            if note.payload == payload:
+                return
 
 
 def events_of(operation: Operation) -> QuerySet[Event]:

@@ -2,7 +2,7 @@
 
 from portal.core import conditions
 from portal.core.conditions import Condition, Status
-from portal.resources.models import Health, Resource, State
+from portal.resources.models import DeletionPolicy, Health, Resource, State
 
 
 def refresh(resource: Resource) -> None:
@@ -16,7 +16,8 @@ def state_of(resource: Resource) -> State:
     if resource.purged_at is not None:
         return State.PURGED
     if resource.deletion_requested_at is not None:
-        return State.DELETED if resource.deleted_at is not None else State.DELETING
+        in_bin = resource.deleted_at is not None and resource.deletion_policy != DeletionPolicy.WIPE
+        return State.DELETED if in_bin else State.DELETING
     seen = {condition.type: condition for condition in conditions.load(resource.conditions)}
     if not resource.running:
         return State.STOPPED if _true(seen, "Stopped") else State.STOPPING

@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 from portal.celery import app
 from portal.resources import engine
 from portal.resources.api import idempotency
-from portal.resources.engine import claim
+from portal.resources.engine import claim, drift
 from portal.resources.models import Resource
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ SWEEP_AT_ONCE = 500
 @app.task(name="portal.resources.tasks.reconcile")
 def reconcile(resource_id: str) -> None:
     """Take one turn for a service, and ask for the next where something has moved meanwhile."""
-    if engine.reconcile(uuid.UUID(resource_id)):
+    if engine.reconcile(uuid.UUID(resource_id), only_due=True):
         enqueue(uuid.UUID(resource_id))
 
 
@@ -39,10 +39,25 @@ def sweep_due() -> None:
         enqueue(resource_id)
 
 
+@app.task(name="portal.resources.tasks.look_for_drift", expires=60)
+def look_for_drift() -> None:
+    """Look, without a write, at services that nobody has woken; wake those that are not as they were."""
+    for handle in drift.drifted():
+        wake(handle)
+
+
 @app.task(name="portal.resources.tasks.forget_old_answers")
 def forget_old_answers() -> None:
     """Delete idempotency keys that are older than a day."""
     idempotency.forget_old()
+
+
+@app.task(name="portal.resources.tasks.maintain", expires=300)
+def maintain() -> None:
+    """Upgrade what is behind and whose maintenance window is open."""
+    from portal.resources.actions import maintaining  # actions import this module to enqueue
+
+    maintaining.maintain(timezone.now())
 
 
 def enqueue(resource_id: uuid.UUID) -> None:

@@ -13,6 +13,7 @@ from portal.resources.views import (
     restore,
     service,
     services,
+    shared,
     verbs,
 )
 from portal.resources.views import settings as settings_views
@@ -26,6 +27,7 @@ urlpatterns = [
     path("services", seen(services.service_list), name="services"),
     path("operations/<str:operation_id>", seen(operations.operation), name="operation"),
     path("operations/<str:operation_id>/cancel", seen(operations.cancel), name="cancel_operation"),
+    path("download/<str:token>", shared.shared, name="shared_download"),  # for curl: the link stands in for a session
     path(SERVICE, seen(service.overview), name="service"),
     path(f"{SERVICE}/header", seen(service.header), name="header"),
     path(f"{SERVICE}/connect", seen(connect.connect), name="connect"),
@@ -50,5 +52,6 @@ urlpatterns = [
     path(f"{CHILD}/delete", seen(children.delete), name="delete_child"),
     path(f"{CHILD}/restore", seen(restore.restore), name="restore"),
     path(f"{CHILD}/download", seen(children.download), name="download"),
+    path(f"{CHILD}/link", seen(children.link), name="download_link"),
     path(f"{CHILD}/<slug:verb>", seen(children.do), name="child_verb"),
 ]

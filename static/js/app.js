@@ -71,6 +71,18 @@ function copyBySelection(text, button) {
   return done;
 }
 
+// What was revealed as a whole brings its masked form along, in a template; a single secret keeps its mask.
+function hide(box) {
+  if (!box.isConnected || !box.dataset.hideAfter) return;
+  const masked = $(":scope > template", box)?.content.firstElementChild;
+  if (!masked) return hideSecret(box);
+  const focused = box.contains(document.activeElement);
+  box.replaceWith(masked);
+  window.htmx?.process(masked);
+  if (focused) $("button", masked)?.focus();
+  announce(words().hidden);
+}
+
 function hideSecret(box) {
   const text = $("[data-secret-text]", box);
   text.textContent = text.dataset.mask;
@@ -195,6 +207,7 @@ on("click", (event) => {
   const hit = (selector) => event.target.closest(selector);
   let target;
   if ((target = hit("[data-copy], [data-copy-from]"))) return copy(target);
+  if ((target = hit("[data-add-row]"))) return addRow(target);
   if ((target = hit("[data-hide-secret]"))) return hideSecret(target.closest(".secret"));
   if ((target = hit("[data-theme-choice]"))) { chooseTheme(target.dataset.themeChoice); return target.closest("[popover]").hidePopover(); }
   if ((target = hit("[data-dismiss]"))) return (target.closest("[data-toast], .alert") ?? target.parentElement).remove();
@@ -208,6 +221,16 @@ on("click", (event) => {
   }
   if (event.target.matches("dialog.modal")) event.target.close(); // the backdrop belongs to the dialog
 });
+
+// One more row like the last one, empty.
+function addRow(button) {
+  const last = $$("[data-row]", button.closest("form")).at(-1);
+  const row = last.cloneNode(true);
+  for (const input of $$("input", row)) { input.value = ""; for (const name of ["id", "aria-invalid", "aria-describedby", "autofocus"]) input.removeAttribute(name); }
+  $$(".field-error", row).forEach((error) => error.remove());
+  last.after(row);
+  $("input", row).focus();
+}
 
 // ---- forms --------------------------------------------------------------------------------------------------------------
 const submitters = (form) => $$("button:not([type=button]), input[type=submit]", form);
@@ -314,6 +337,7 @@ on("htmx:timeout", () => connected(false));
 
 on("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
+  if (/"toast"/.test(event.detail.xhr.getResponseHeader("HX-Trigger") ?? "")) return; // the answer says it itself
   if (polls(event.detail.elt) && status !== 404) return connected(status < 500);
   const said = { 403: words().forbidden, 404: words().gone, 409: words().conflict, 410: words().gone, 429: words().busy }[status] ?? words().failed;
   const request = status >= 500 && event.detail.xhr.getResponseHeader("X-Request-Id");
@@ -367,7 +391,7 @@ setInterval(tick, 1000);
 function prepare(root) {
   const all = (selector) => [...(root.matches?.(selector) ? [root] : []), ...$$(selector, root)];
   for (const input of all("[data-confirm-name]")) checkName(input);
-  for (const box of all("[data-hide-after]")) setTimeout(() => box.isConnected && box.dataset.hideAfter && hideSecret(box), Number(box.dataset.hideAfter) * 1000);
+  for (const box of all("[data-hide-after]")) setTimeout(() => hide(box), Number(box.dataset.hideAfter) * 1000);
   for (const box of all("[data-follow]")) box.scrollTop = box.scrollHeight;
   for (const box of all("[data-toast]")) expire(box);
   for (const dialog of all("dialog[data-open]")) { delete dialog.dataset.open; dialog.showModal(); }

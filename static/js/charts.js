@@ -5,6 +5,7 @@
   const drawn = new Map();
   const language = document.documentElement.lang || "en";
   const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
+  const BINARY = Array.from({ length: 48 }, (_, power) => 2 ** power); // ticks of sizes: 32 MiB, 64 MiB …
   const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
   function size(value) {
@@ -80,7 +81,7 @@
       width: plot.clientWidth, height: plot.clientHeight, legend: { show: false }, padding: [8, 8, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "charts" } },
       scales: { y: { range: (u, low, high) => [Math.min(0, low ?? 0), unit === "percent" ? 100 : Math.max((high ?? 1) * 1.1, 1)] } },
-      axes: [{ ...axis, grid: { show: false }, size: 28, space: 80, values: clock }, { ...axis, size: 64, space: 36, values: (u, ticks) => ticks.map((tick) => write(tick, unit)) }],
+      axes: [{ ...axis, grid: { show: false }, size: 28, space: 80, values: clock }, { ...axis, size: 64, space: 36, ...(unit === "bytes" ? { incrs: BINARY } : {}), values: (u, ticks) => ticks.map((tick) => write(tick, unit)) }],
       series: [{}, ...series],
       plugins: [tooltip(plot, names, unit)],
     }, data, plot);
@@ -97,7 +98,8 @@
   // Hours within a day and a half, days beyond it.
   function clock(u, ticks) {
     const long = u.scales.x.max - u.scales.x.min > 129600;
-    const form = new Intl.DateTimeFormat(language, long ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    const seconds = u.scales.x.max - u.scales.x.min < 600 ? { second: "2-digit" } : {};
+    const form = new Intl.DateTimeFormat(language, long ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit", ...seconds, hourCycle: "h23" });
     return ticks.map((tick) => form.format(tick * 1000));
   }
   const drawAll = (root) => root.querySelectorAll("[data-chart]").forEach(draw);

@@ -32,7 +32,7 @@ def test_anybody_reads_the_catalog(kernel: MemoryBackend) -> None:
     assert [(v["version"], v["state"]) for v in offering["versions"]] == [("2", "available"), ("1", "end_of_support")]
     assert [p["plan"] for p in offering["plans"] if p["default"]] == ["dev-2"]
     assert offering["regions"] == [{"region": "local", "name": "This machine", "available": True, "reason": ""}]
-    assert set(offering["spec_schema"]["properties"]) == {"disk_gib", "greeting", "born_with"}
+    assert set(offering["spec_schema"]["properties"]) == {"disk_gib", "greeting", "store", "born_with"}
     assert offering["spec_schema"]["additionalProperties"] is False
     assert offering["capabilities"]["pitr"] == {
         "supported": False, "note": "It has no log.", "source": "tests/resources/doubles.py",

@@ -126,6 +126,24 @@ def test_a_download_is_for_who_may_see_secrets(
         assert api_of(who).post(f"{url}/users", {"name": "x"}).json()["code"] == "permission_denied"
 
 
+def test_a_link_works_without_a_token_until_it_expires(
+    url: str, api: APIClient, running: Resource, viewer: User, api_of: Callable[..., APIClient]
+) -> None:
+    api.post(f"{url}/backups")
+    turn(running)
+    backup = f"{url}/backups/{api.get(f'{url}/backups').json()['items'][0]['id']}"
+    Child.objects.filter(kind="backups").update(facts={"artifact": "a.dump"}, state="running")
+    assert api.post(f"{backup}/link").json()["code"] == "transient_state"
+    Child.objects.filter(kind="backups").update(state="succeeded")
+    made = fits(api.post(f"{backup}/link"), "DownloadLinkJson")
+    assert made["url"].startswith("http://testserver/download/")
+    answer = APIClient().get(made["url"].removeprefix("http://testserver"))
+    assert b"".join(answer.streaming_content) == b"artifact"
+    assert pointers(api.post(f"{backup}/link", {"x": 1})) == {"/x": "unknown_field"}
+    assert api_of(viewer).post(f"{backup}/link").json()["code"] == "permission_denied"
+    assert api.post(f"{url}/users/{api.get(f'{url}/users').json()['items'][0]['id']}/link").status_code == 404
+
+
 def test_kinds_and_verbs_that_nobody_declared_are_not_there(api: APIClient, url: str) -> None:
     admin = api.get(f"{url}/users").json()["items"][0]["id"]
     for answer in (

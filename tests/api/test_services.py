@@ -53,7 +53,7 @@ def test_every_field_of_an_order_arrives(api: APIClient) -> None:
     response = api.post(ORDERS, {**body, "quote": quote.json()["id"]})
     assert response.status_code == 202, response.json()
     service = api.get(f"/api/v1/services/{response.json()['service']}").json()
-    assert service["spec"] == {"greeting": "hi", "disk_gib": 30, "born_with": "a"}
+    assert service["spec"] == {"greeting": "hi", "disk_gib": 30, "store": None, "born_with": "a"}
     assert (service["release"], service["disk_gib"], service["description"]) == ("1.0", 30, "mine")
     assert (service["tags"], service["protected"], service["plan"]) == ({"env": "dev"}, True, "standard-4")
     assert response.json()["quote"]["id"] == quote.json()["id"]
@@ -227,6 +227,47 @@ def test_an_edit_of_settings_is_an_operation(api: APIClient, running: Resource) 
     assert api.get(url).json()["spec"]["greeting"] == "moin"
     assert pointers(api.patch(url, {"spec": {"born_with": "b"}})) == {"/spec/born_with": "immutable"}
     assert pointers(api.patch(url, {"plan": "dev-2"})) == {"/plan": "unknown_field"}
+
+
+def test_networks_and_maintenance_are_read_and_changed(api: APIClient, running: Resource) -> None:
+    url = f"/api/v1/services/{running.public_id}"
+    response = api.patch(url, {"ip_allow_list": [{"cidr": "203.0.113.0/24", "description": "office"}]})
+    assert (response.status_code, fits(response, "OperationJson")["type"]) == (202, "update")
+    turn(running)
+    response = api.patch(url, {"maintenance": {"day": "sunday", "start_utc": "02:00:00"}})
+    service = fits(response, "ServiceJson")
+    assert response.status_code == 200
+    assert service["ip_allow_list"] == [{"cidr": "203.0.113.0/24", "description": "office"}]
+    assert service["maintenance"] == {"day": "sunday", "start_utc": "02:00:00", "pending_updates": []}
+    Resource.objects.filter(id=running.id).update(release="2.0")
+    (pending,) = fits(api.get(url), "ServiceJson")["maintenance"]["pending_updates"]
+    assert pending["description"].startswith("Toy 2.0 is upgraded to 2.1")
+    assert pending["start_at"].endswith("T02:00:00.000000Z")
+    assert pending["deadline"] is None
+    wrong = {"ip_allow_list": [{"cidr": "203.0.113.0/24"}, {"cidr": "203.0.113.9/24"}], "maintenance": {"day": "x"}}
+    assert pointers(api.patch(url, wrong)) == {
+        "/ip_allow_list/1/cidr": "invalid_network",
+        "/maintenance/day": "invalid_choice",
+    }
+    for body, pointer in (
+        ({"ip_allow_list": [{"net": "x"}]}, "/ip_allow_list/0/net"),
+        ({"ip_allow_list": ["203.0.113.0/24"]}, "/ip_allow_list/0"),
+        ({"ip_allow_list": {}}, "/ip_allow_list"),
+        ({"ip_allow_list": None}, "/ip_allow_list"),
+        ({"maintenance": {"start_utc": 2}}, "/maintenance/start_utc"),
+        ({"maintenance": []}, "/maintenance"),
+    ):
+        assert pointer in pointers(api.patch(url, body))
+
+
+def test_an_order_may_name_its_networks(api: APIClient, project: Project) -> None:
+    body = {"name": "a", "offering": "toy", "ip_allow_list": [{"cidr": "2001:db8::/32"}]}
+    service = api.post(ORDERS, body).json()["service"]
+    found = api.get(f"/api/v1/services/{service}").json()["ip_allow_list"]
+    assert found == [{"cidr": "2001:db8::/32", "description": ""}]
+    wrong = {**body, "name": "b", "ip_allow_list": [{"cidr": "2001:db8::1/32"}]}
+    assert pointers(api.post(ORDERS, wrong)) == {"/ip_allow_list/0/cidr": "invalid_network"}
+    assert pointers(api.post("/api/v1/quotes", wrong)) == {"/ip_allow_list/0/cidr": "invalid_network"}
 
 
 def test_a_protected_service_stays_until_it_is_not(api: APIClient, running: Resource) -> None:

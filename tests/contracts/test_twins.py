@@ -67,6 +67,8 @@ TWINS: dict[str, tuple[str, ...]] = {
     "resources:delete_child": (f"DELETE {CHILD}",),
     "resources:restore": (f"POST {SERVICE}/restore",),
     "resources:download": (f"GET {CHILD}/download",),
+    "resources:download_link": (f"POST {CHILD}/link",),
+    "resources:shared_download": (f"GET {CHILD}/download",),
     "resources:child_verb": (f"POST {CHILD}/cancel", f"POST {CHILD}/retry"),
     "resources:do": (),  # one address for all verbs; test_each_verb_of_an_offering_has_its_call looks at each
 }

@@ -23,7 +23,7 @@ def copy(tmp_path: Path) -> Path:
 
 def run(tree: Path, *words: str) -> str:
     """Run a command in the copy, beside this run's own database server."""
-    environment = {**os.environ, "TEST_DATABASE": "test_startoffering", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "TEST_DATABASE": f"test_startoffering_{os.getpid()}", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("PYTEST_XDIST_WORKER", None)
     done = subprocess.run(
         [sys.executable, *words], cwd=tree, env=environment, capture_output=True, text=True, timeout=300, check=False

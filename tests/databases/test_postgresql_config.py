@@ -46,6 +46,25 @@ def test_only_what_needs_it_restarts_the_engine() -> None:
     assert {changes[path] for path in ("etc/reloadable.conf", "etc/pg_hba.conf")} == {"reload"}
 
 
+def test_only_logins_from_the_listed_networks_are_let_in_and_the_platforms_socket_is_in_no_list() -> None:
+    anywhere = _file(view(), "etc/pg_hba.conf")
+    listed = _file(view(allow_list=("192.0.2.0/24", "2001:db8::/32")), "etc/pg_hba.conf")
+    assert _scram(anywhere) == [["local", "all,replication", "postgres"], ["hostssl", "all", "all", "all"]]
+    assert _scram(listed) == [
+        ["local", "all,replication", "postgres"],
+        ["hostssl", "all", "all", "192.0.2.0/24"],
+        ["hostssl", "all", "all", "2001:db8::/32"],
+    ]
+    assert listed.splitlines()[-1].split() == ["host", "all,replication", "all", "all", "reject"]
+    with pytest.raises(ValueError, match="does not appear to be"):
+        config.hba(["all\nhost all all all trust"])
+
+
+def _scram(hba: str) -> list[list[str]]:
+    lines = [line.split() for line in hba.splitlines()]
+    return [line[:-1] for line in lines if line[-1] == "scram-sha-256"]
+
+
 def test_a_full_disk_makes_new_transactions_read_only() -> None:
     full = {file.path: file.content for file in config.files(view(), read_only=True)}
     assert "default_transaction_read_only = on" in full["etc/reloadable.conf"]

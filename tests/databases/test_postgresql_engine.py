@@ -216,6 +216,27 @@ def test_a_backup_comes_back_with_every_row_and_none_of_the_old_passwords(ordere
     service.room.eventually(lambda: not list(service.home.artifacts.iterdir()), "the backup's files are removed")
 
 
+@pytest.mark.parametrize("release", [RELEASES[0], RELEASES[-1]])
+def test_only_the_allowed_networks_get_in_and_a_change_of_them_restarts_nothing(ordered: Order, release: str) -> None:
+    service = ordered(release)
+    began = service.query("SELECT pg_postmaster_start_time()")
+    service.change(allow_list=("192.0.2.0/24", "2001:db8::/32"))
+    service.until(lambda: "rejects connection" in service.refused("SELECT 1"), "loopback is kept out")
+    service.add("users", "app")
+    assert "rejects connection" in service.refused("SELECT 1", "app")
+    service.change(allow_list=("192.0.2.0/24", "127.0.0.0/8"))
+    service.room.eventually(lambda: _is_let_in(service), "loopback is let in")
+    assert service.query("SELECT 1", "app") == [(1,)]
+    assert service.query("SELECT pg_postmaster_start_time()") == began
+
+
+def _is_let_in(service: Service) -> bool:
+    try:
+        return service.query("SELECT 1") == [(1,)]
+    except psycopg.OperationalError:
+        return False
+
+
 def test_a_damaged_backup_leaves_the_service_as_it_was(ordered: Order) -> None:
     service = ordered("17.10")
     service.query("CREATE TABLE orders AS SELECT 1 AS n")

@@ -88,6 +88,10 @@ class Instance:
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
+    def packages(self) -> Path:
+        """Return where this instance keeps its engines."""
+        return Path(os.environ.get("ARCHIPEL_PACKAGES") or self.data / "packages")
+
     def token(self, email: str = "admin@example.org") -> str:
         return self.manage("token", email).strip().splitlines()[-1]
 

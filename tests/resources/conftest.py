@@ -20,6 +20,7 @@ from tests.resources.doubles import TOY, MemoryBackend
 def backend(monkeypatch: pytest.MonkeyPatch) -> MemoryBackend:
     memory = MemoryBackend()
     monkeypatch.setattr("portal.resources.engine.turn.backend_of", lambda cluster: memory)
+    monkeypatch.setattr("portal.resources.engine.drift.backend_of", lambda cluster: memory)
     monkeypatch.setattr("portal.clusters.reads.backend_of", lambda cluster: memory)
     clusters._backend.cache_clear()
     return memory

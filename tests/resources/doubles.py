@@ -180,6 +180,7 @@ TOY = Offering(
         users=Yes(),
         rotation=Yes(),
         tls=no(),
+        allow_list=Yes(),
         metrics=no(),
         logs=no(),
     ),

@@ -386,6 +386,8 @@ def field(
     described += [f"{bound.auto_id}_error"] if bound.errors else []
     if described and kind != "choices":
         extra["aria-describedby"] = " ".join(described)
+    if bound.form.is_bound and bound.form.errors and attrs.get("autofocus", True):
+        extra["autofocus"] = bool(bound.errors)  # the browser goes to the first of those that are wrong
     context = {"field": bound, "kind": kind, "width": width, "icon": icon, "optional": optional, "switch": switch}
     return context | {
         "unit": unit or getattr(bound.field, "unit", ""),

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +18,7 @@ from portal.core.errors import FieldError, Problem, invalid
 from portal.core.offerings import Offering, Plan
 from portal.core.specs import Spec
 from portal.projects.scopes import allowed_families
-from portal.resources import tags
+from portal.resources import allowing, tags
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -38,6 +38,7 @@ class OrderRequest:
     quote: str = ""
     acknowledge: tuple[str, ...] = ()
     protected: bool = False
+    ip_allow_list: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def check(actor: Actor, request: OrderRequest, *, named: bool = True) -> Order:
     version = offering.version(request.version or offering.default_version.line)
     plan = offering.plan(request.plan) if request.plan else offering.default_plan
     spec, spec_errors = specs.validate(offering.spec, request.spec)
-    errors += spec_errors + tags.errors(request.tags)
+    errors += spec_errors + tags.errors(request.tags) + allowing.errors(offering, request.ip_allow_list)
     if version is None:
         known = ", ".join(v.line for v in offering.versions)
         errors.append(FieldError("/version", "unknown_version", _("Choose one of: %(known)s.") % {"known": known}))

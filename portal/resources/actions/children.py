@@ -54,10 +54,16 @@ def _prepared(actor: Actor, resource: Resource, kind: ChildKind, verb: str) -> R
     access.require(actor, resource.project, "service.operate", on=resource.name)
     resource = operations.locked(resource)
     operations.require_living(resource)
-    if not resource.running and verb != "delete":
+    if verb != "delete":
+        require_running(resource)
+    return resource
+
+
+def require_running(resource: Resource) -> None:
+    """Refuse what only a running engine can do."""
+    if not resource.running:
         detail = _("%(name)s is stopped. Start it first.") % {"name": resource.name}
         raise conflict("transient_state", detail, resource_id=resource.public_id, current_state=resource.state)
-    return resource
 
 
 def _generated(kind: ChildKind) -> str:
@@ -104,7 +110,7 @@ def edit_child(actor: Actor, child: Child, *, spec: Mapping[str, Any]) -> Operat
     """Change a part's settings; None where nothing differs."""
     kind = kind_of(child)
     resource = _prepared(actor, child.resource, kind, "update")
-    child = _locked(child, resource)
+    child = locked(child, resource)
     before = kind.spec.model_validate(child.spec)
     checked, errors = specs.validate(kind.spec, {**customer_fields(before), **spec})
     errors = errors or (specs.refused_changes(before, _keep_hidden(before, checked)) if checked else [])
@@ -130,8 +136,11 @@ def change(actor: Actor, resource: Resource, child: Child, spec: dict[str, Any],
     return begin(actor, resource, kind_of(child), child, word, changes=diff)
 
 
-def _locked(child: Child, resource: Resource) -> Child:
-    fresh = Child.objects.select_for_update().get(id=child.id)
+def locked(child: Child, resource: Resource) -> Child:
+    """Return the part as it is now, held until the transaction ends. Raises Problem where it is being deleted."""
+    fresh = Child.objects.select_for_update().filter(id=child.id).first()
+    if fresh is None:
+        raise not_found()
     fresh.resource = resource
     if fresh.deletion_requested_at is not None:
         raise conflict(
@@ -145,7 +154,7 @@ def delete_child(actor: Actor, child: Child) -> Operation:
     """Take a part away. Raises Problem where its kind protects it (the last owner, say)."""
     kind = kind_of(child)
     resource = _prepared(actor, child.resource, kind, "delete")
-    child = _locked(child, resource)
+    child = locked(child, resource)
     reason = kind.protected(kind.spec.model_validate(child.spec)) if kind.protected else ""
     if reason:
         raise conflict("resource_protected", str(reason), resource_id=child.public_id)
@@ -165,7 +174,7 @@ def retry_child(actor: Actor, child: Child) -> Operation:
     """Run a failed or cancelled run once more."""
     kind = kind_of(child)
     resource = _prepared(actor, child.resource, kind, "retry")
-    child = _locked(child, resource)
+    child = locked(child, resource)
     if child.state not in ("failed", "cancelled"):
         raise conflict(
             "transient_state", _("Only a failed or cancelled run can be tried again."), current_state=child.state

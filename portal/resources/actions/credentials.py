@@ -42,6 +42,8 @@ def rotate_credential(actor: Actor, child: Child) -> Operation:
     access.require(actor, child.resource.project, "service.secrets", on=child.resource.name)
     resource = operations.locked(child.resource)
     operations.require_living(resource)
+    children.require_running(resource)
+    child = children.locked(child, resource)
     logins = list(Child.objects.filter(resource=resource, kind=kind.slug))
     waiting = next((other for other in logins if other.spec.get("predecessor") == str(child.id)), None)
     if waiting is not None:

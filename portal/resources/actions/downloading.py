@@ -22,19 +22,25 @@ class Artifact:
     filename: str
 
 
-def open_artifact(actor: Actor, child: Child) -> Artifact:
-    """Open the file of a finished run. ``child.resource`` must be set.
+def require_artifact(child: Child) -> str:
+    """Return the name of a finished run's file. Raises Problem where it has none."""
+    name = str(child.facts.get("artifact") or "")
+    if child.state != "succeeded" or not name:
+        detail = _("%(name)s has no file to download.") % {"name": child.name}
+        raise conflict("transient_state", detail, resource_id=child.public_id, current_state=child.state)
+    return name
+
+
+def open_artifact(actor: Actor, child: Child, *, reason: str = "") -> Artifact:
+    """Open the file of a finished run. ``child.resource`` must be set; ``reason`` goes into the audit log.
 
     Raises Problem where it has none, and TemporaryError where the cluster does not answer.
     """
     resource = child.resource
     access.require(actor, resource.project, "service.secrets", on=resource.name)
-    name = str(child.facts.get("artifact") or "")
-    if child.state != "succeeded" or not name:
-        detail = _("%(name)s has no file to download.") % {"name": child.name}
-        raise conflict("transient_state", detail, resource_id=child.public_id, current_state=child.state)
+    name = require_artifact(child)
     stream = reads.download(resource.cluster, resource.handle, name)
     with transaction.atomic():
-        operations.note(actor, resource, "service.download", child=child)
+        operations.note(actor, resource, "service.download", child=child, reason=reason)
     suffix = name[name.index(".") :] if "." in name else ""
     return Artifact(stream, f"{resource.name}-{child.name}{suffix}")

@@ -1,6 +1,6 @@
-"""Changing what is written on a service: name, description, tags, protection, settings."""
+"""Changing what is written on a service: name, description, tags, protection, who may reach it, settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,11 +12,13 @@ from portal.core import specs
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, invalid
 from portal.projects import access
-from portal.resources import admission, links, tags
+from portal.resources import admission, allowing, links, maintenance, tags
 from portal.resources.actions import operations
 from portal.resources.actions.checking import name_errors, name_taken
 from portal.resources.actions.quotes import customer_fields
 from portal.resources.models import Operation, Resource
+
+EDITED = ("name", "description", "tags", "protected", "ip_allow_list", "maintenance", "spec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Edit:
     description: str | None = None
     tags: Mapping[str, Any] | None = None
     protected: bool | None = None
+    ip_allow_list: Sequence[Mapping[str, Any]] | None = None
+    maintenance: Mapping[str, Any] | None = None
     spec: Mapping[str, Any] | None = None
 
 
@@ -40,15 +44,16 @@ def edit(actor: Actor, resource: Resource, *, changes: Edit, if_match: str | Non
     resource = operations.locked(resource)
     _require_etag(resource, if_match)
     operations.require_living(resource)
-    before = {name: getattr(resource, name) for name in ("name", "description", "tags", "protected", "spec")}
+    before = {name: getattr(resource, name) for name in EDITED}
     spec_changed = _lay_over(actor, resource, changes)
     diff = {name: [old, new] for name, old in before.items() if (new := getattr(resource, name)) != old}
     if not diff:
         return None
-    _save(resource, tuple(diff), spec_changed)
+    is_for_engine = spec_changed or "ip_allow_list" in diff
+    _save(resource, tuple(diff), is_for_engine)
     if spec_changed or "tags" in diff:
         operations.record_change(resource)
-    if spec_changed:
+    if is_for_engine:
         repair = operations.may_supersede(resource)
         return operations.begin(actor, resource, "update", supersede=repair, changes=diff)
     operations.note(actor, resource, "service.edit", changes=diff)
@@ -67,6 +72,9 @@ def _lay_over(actor: Actor, resource: Resource, changes: Edit) -> bool:
     """Check and lay the changes over the row; return whether the spec changed."""
     errors = name_errors(changes.name) if changes.name is not None else []
     errors += tags.errors(changes.tags) if changes.tags is not None else []
+    errors += allowing.errors(resource.offering, changes.ip_allow_list or ())
+    window, window_errors = maintenance.checked(resource.maintenance, changes.maintenance or {})
+    errors += window_errors
     before = resource.load_spec()
     after = before
     spec_errors: list[FieldError] = []
@@ -81,10 +89,14 @@ def _lay_over(actor: Actor, resource: Resource, changes: Edit) -> bool:
     resource.description = changes.description if changes.description is not None else resource.description
     resource.tags = dict(changes.tags) if changes.tags is not None else resource.tags
     resource.protected = changes.protected if changes.protected is not None else resource.protected
+    if changes.ip_allow_list is not None:
+        resource.ip_allow_list = allowing.checked(resource.offering, changes.ip_allow_list)
+    resource.maintenance = window
     if after == before:
         return False
+    targets = links.resolve(resource.project, after, source=resource)
     _admit(actor, resource, after)
-    links.save(resource, links.resolve(resource.project, after))
+    links.save(resource, targets)
     resource.spec, resource.spec_version = after.model_dump(mode="json"), resource.offering.spec_version
     return True
 
@@ -103,10 +115,10 @@ def _admit(actor: Actor, resource: Resource, spec: specs.Spec) -> None:
     )
 
 
-def _save(resource: Resource, fields: tuple[str, ...], spec_changed: bool) -> None:
+def _save(resource: Resource, fields: tuple[str, ...], is_for_engine: bool) -> None:
     try:
         with transaction.atomic():
-            operations.save_wish(resource, *fields, "spec_version", generation=spec_changed)
+            operations.save_wish(resource, *fields, "spec_version", generation=is_for_engine)
     except IntegrityError as error:
         if "one_living_service_per_name" in str(error):
             raise name_taken(resource.name) from error

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.audit.actions import record
-from portal.core import conditions
+from portal.core import conditions, registry
 from portal.core.actors import Actor
 from portal.core.errors import Problem, conflict
 from portal.resources import events, tasks
@@ -20,9 +20,13 @@ LIFECYCLE = "lifecycle"
 
 
 def locked(resource: Resource) -> Resource:
-    """Return the row as it is now, held until the transaction ends."""
+    """Return the row as it is now, held until the transaction ends.
+
+    Locks are taken in one order everywhere: services, then the project, then parts and operations. They leave the key
+    alone, so that rows that only refer to a service or project wait for nobody.
+    """
     return (
-        Resource.objects.select_for_update(of=("self",))
+        Resource.objects.select_for_update(of=("self",), no_key=True)
         .select_related("project__organization", "region", "cluster")
         .get(id=resource.id)
     )
@@ -103,7 +107,8 @@ def note(
 
 def clear_lane(resource: Resource, lane: str, *, by: str, supersede: bool) -> None:
     """Make sure that nothing else runs in the lane: refuse, or end what runs as superseded."""
-    conflicting = [lane, *resource.offering.conflicts.get(lane, ())]
+    offering = registry.offering(resource.offering_slug)  # one that left the code must not keep its services alive
+    conflicting = [lane, *(offering.conflicts.get(lane, ()) if offering else ())]
     for running in Operation.objects.filter(resource=resource, lane__in=conflicting).open():
         if not supersede:
             raise in_progress(running)

@@ -11,7 +11,7 @@ from portal.core.conditions import Condition, Status
 from portal.core.specs import Spec
 from portal.projects import access
 from portal.projects.models import Project
-from portal.resources import admission, links
+from portal.resources import admission, allowing, links, maintenance
 from portal.resources.actions import operations, quotes
 from portal.resources.actions.checking import Order, OrderRequest, check, name_taken
 from portal.resources.models import Child, Operation, Resource
@@ -23,9 +23,9 @@ def order(actor: Actor, *, project: Project, request: OrderRequest, origin: dict
     """Order a service. Raises Problem: 422 naming each wrong field, 403 for quota or rights, 409 for a taken name."""
     access.require(actor, project, "service.create", on=project.slug)
     checked = check(actor, request)
+    targets = links.resolve(project, checked.spec)
     admission.admit(admission.Request(actor, project, checked.offering, checked.plan, checked.cluster, checked.spec))
     quote = quotes.redeem(actor, project, request, checked)
-    targets = links.resolve(project, checked.spec)
     resource = _save(actor, project, checked, origin)
     links.save(resource, targets)
     operations.record_change(resource)
@@ -61,8 +61,10 @@ def _save(actor: Actor, project: Project, checked: Order, origin: dict[str, Any]
         tags=dict(request.tags),
         origin=origin,
         protected=request.protected,
+        ip_allow_list=allowing.checked(checked.offering, request.ip_allow_list),
         created_by=actor.id,
     )
+    resource.maintenance = maintenance.of_order(resource.id)
     accepted = Condition("Accepted", Status.TRUE, "Admitted")
     resource.conditions = conditions.merge([], [accepted], generation=1, now=resource.created_at)
     refresh(resource)

@@ -4,12 +4,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal.core import registry
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, conflict, invalid, permission_denied
 from portal.projects import access
-from portal.resources import tasks
+from portal.resources import admission, tasks
 from portal.resources.actions import operations
-from portal.resources.actions.checking import name_taken
+from portal.resources.actions.checking import name_errors, name_taken
 from portal.resources.models import Child, DeletionPolicy, Link, Operation, Resource
 
 DELETE_DEADLINE_SECONDS = 1200
@@ -88,7 +89,8 @@ def _end_other_lanes(resource: Resource) -> None:
 
 def _final_backup(resource: Resource) -> None:
     """Ask for a last backup where the offering has them and the service is able to make one."""
-    kind = resource.offering.child("backups")
+    offering = registry.offering(resource.offering_slug)
+    kind = offering.child("backups") if offering else None
     if kind is None or resource.health not in ("healthy", "degraded"):
         return
     name = f"final-{timezone.now():%Y%m%d-%H%M%S}"
@@ -98,6 +100,8 @@ def _final_backup(resource: Resource) -> None:
 
 def withdraw(actor: Actor, resource: Resource) -> None:
     """Take back an order that never came to run: everything goes, nothing is kept."""
+    _refuse_used(resource)
+    _end_other_lanes(resource)
     _request(resource, DeletionPolicy.WIPE)
     operations.record_change(resource)
     operations.note(actor, resource, "service.withdraw")
@@ -112,9 +116,12 @@ def undelete(actor: Actor, resource: Resource, *, name: str = "") -> Operation:
     """
     access.require(actor, resource.project, "service.create", on=resource.name)
     resource = operations.locked(resource)
-    if not resource.in_bin or resource.deletion_policy == DeletionPolicy.WIPE:
+    if not _can_come_back(resource):
         detail = _("%(name)s is not in the bin.") % {"name": resource.name}
         raise conflict("transient_state", detail, resource_id=resource.public_id, current_state=resource.state)
+    if name and (errors := name_errors(name)):
+        raise invalid(*errors)
+    _admit_again(actor, resource)
     resource.name = name or resource.name
     resource.deletion_requested_at = resource.deleted_at = resource.purge_after = None
     resource.deletion_policy = ""
@@ -131,11 +138,28 @@ def undelete(actor: Actor, resource: Resource, *, name: str = "") -> Operation:
     return operations.begin(actor, resource, "undelete", supersede=True)
 
 
+def _can_come_back(resource: Resource) -> bool:
+    """Whether the service is in the bin and nothing has begun to take it away."""
+    over = resource.purge_after is not None and resource.purge_after <= timezone.now()
+    return resource.in_bin and resource.deletion_policy != DeletionPolicy.WIPE and not over
+
+
+def _admit_again(actor: Actor, resource: Resource) -> None:
+    """Ask as for an order: what is in the bin counts for no limit."""
+    admission.admit(
+        admission.Request(
+            actor, resource.project, resource.offering, resource.plan, resource.cluster, resource.load_spec()
+        )
+    )
+
+
 @transaction.atomic
 def force_delete(actor: Actor, resource: Resource, *, reason: str) -> Operation:
     """Wipe a service that nothing else helps with: an operator's act, with a reason that the tenant sees."""
     _require_operator(actor, resource, reason)
     resource = operations.locked(resource)
+    if resource.purged_at is not None:
+        _refuse_second_delete(resource, DeletionPolicy.WIPE)
     _request(resource, DeletionPolicy.WIPE)
     operations.record_change(resource)
     _end_other_lanes(resource)

@@ -9,14 +9,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.core.actors import Actor
-from portal.core.errors import FieldError, Problem, invalid
+from portal.core.errors import FieldError, Problem, conflict, invalid
 from portal.core.offerings import Nature
 from portal.projects import access
 from portal.resources.actions import lifecycle, operations
 from portal.resources.actions.checking import OrderRequest
 from portal.resources.actions.ordering import order
 from portal.resources.actions.quotes import customer_fields
-from portal.resources.models import Child, Operation, Resource
+from portal.resources.models import Child, DeletionPolicy, Operation, Resource
 
 
 @transaction.atomic
@@ -65,6 +65,7 @@ def _origin(resource: Resource, backup: Child, **more: Any) -> dict[str, Any]:
 def _into_new(actor: Actor, resource: Resource, backup: Child, name: str, plan: str) -> Operation:
     """Order a service like the old one that takes its first data from the backup."""
     access.require(actor, resource.project, "service.create", on=resource.project.slug)
+    _refuse_wiped(resource)
     request = OrderRequest(
         name=name,
         offering=resource.offering_slug,
@@ -73,6 +74,7 @@ def _into_new(actor: Actor, resource: Resource, backup: Child, name: str, plan: 
         region=resource.region.slug,
         spec=customer_fields(resource.load_spec()),
         tags=resource.tags,
+        ip_allow_list=resource.ip_allow_list,
         acknowledge=("end_of_support",),
     )
     operation = order(actor, project=resource.project, request=request, origin=_origin(resource, backup))
@@ -81,11 +83,26 @@ def _into_new(actor: Actor, resource: Resource, backup: Child, name: str, plan: 
     return operation
 
 
+def _refuse_wiped(resource: Resource) -> None:
+    """Refuse where the backups are being removed with their service."""
+    if resource.purged_at is not None or resource.deletion_policy == DeletionPolicy.WIPE:
+        detail = _("%(name)s is deleted for good, and its backups with it.") % {"name": resource.name}
+        raise conflict("transient_state", detail, resource_id=resource.public_id, current_state=resource.state)
+
+
 def _copy_children(source: Resource, target: Resource, backup: Child) -> None:
     """Give the new service the parts that the backup holds; they get ids and secrets of their own."""
-    kept = [kind.slug for kind in source.offering.children if kind.nature is Nature.DESIRED]
-    rows = Child.objects.filter(resource=source, kind__in=kept, created_at__lte=backup.created_at)
-    Child.objects.bulk_create(Child(resource=target, kind=row.kind, name=row.name, spec=row.spec) for row in rows)
+    rows = Child.objects.filter(resource=source, kind__in=_lasting(source), created_at__lte=backup.created_at)
+    copies = {str(row.id): Child(resource=target, kind=row.kind, name=row.name, spec=row.spec) for row in rows}
+    for copy in copies.values():
+        if before := copy.spec.get("predecessor"):
+            copy.spec = {**copy.spec, "predecessor": str(copies[before].id) if before in copies else None}
+    Child.objects.bulk_create(copies.values())
+
+
+def _lasting(resource: Resource) -> list[str]:
+    """Return the kinds of parts that are kept as asked; runs are over once they have run."""
+    return [kind.slug for kind in resource.offering.children if kind.nature is Nature.DESIRED]
 
 
 def _over_itself(actor: Actor, resource: Resource, backup: Child) -> Operation:
@@ -95,7 +112,7 @@ def _over_itself(actor: Actor, resource: Resource, backup: Child) -> Operation:
     marks = {"key": str(uuid.uuid4()), "in_place": True, "generation": resource.generation + 1}
     resource.origin = _origin(resource, backup, **marks)
     operations.save_wish(resource, "origin", "running")
-    for child in Child.objects.filter(resource=resource, deletion_requested_at=None).exclude(kind=backup.kind):
+    for child in Child.objects.filter(resource=resource, deletion_requested_at=None, kind__in=_lasting(resource)):
         child.generation += 1
         child.state = "pending"
         child.save(update_fields=["generation", "state"])

@@ -1,5 +1,7 @@
 """Bodies that the endpoints of services take. What a spec may hold is checked by the offering's own schema."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -10,6 +12,20 @@ from portal.resources.actions.checking import NAME as SERVICE_NAME
 @extend_schema_field({"type": "string", "pattern": f"^{SERVICE_NAME.pattern}$", "maxLength": 63})
 class ServiceName(Word):
     """The name of a service; what is wrong with one is said by the action."""
+
+
+class NetworkBody(Strict):
+    """A network that may reach the service."""
+
+    cidr = Word(max_length=64, help_text="Such as `203.0.113.0/24` or `2001:db8::/32`; a single address as it is.")
+    description = Text(max_length=200, required=False)
+
+
+class NetworkList(serializers.ListField):
+    """The networks that may reach a service; an empty list means from anywhere. How many is checked by the action."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=NetworkBody(), max_length=1000, **options)
 
 
 class OrderBody(Strict):
@@ -26,6 +42,7 @@ class OrderBody(Strict):
     quote = Word(max_length=40, required=False, help_text="Id of a quote for the same content.")
     acknowledge = serializers.ListField(child=Text(max_length=40), max_length=10, required=False)
     protected = Flag(required=False)
+    ip_allow_list = NetworkList(required=False, help_text="Networks that may reach it; none: from anywhere.")
 
 
 class QuoteBody(Strict):
@@ -44,6 +61,14 @@ class QuoteBody(Strict):
     tags = serializers.DictField(child=Text(max_length=63), required=False)
     acknowledge = serializers.ListField(child=Text(max_length=40), max_length=10, required=False)
     protected = Flag(required=False)
+    ip_allow_list = NetworkList(required=False, help_text="Networks that may reach it; none: from anywhere.")
+
+
+class MaintenanceBody(Strict):
+    """The window of two hours, each week, in which the platform may upgrade the service."""
+
+    day = Word(max_length=9, required=False, help_text="`monday` to `sunday`.")
+    start_utc = Word(max_length=8, required=False, help_text="Time of day in UTC, such as `02:00:00`.")
 
 
 class EditBody(Strict):
@@ -53,6 +78,8 @@ class EditBody(Strict):
     description = Text(max_length=500, required=False)
     tags = serializers.DictField(child=Text(max_length=63), required=False, help_text="Replaces all tags.")
     protected = Flag(required=False)
+    ip_allow_list = NetworkList(required=False, help_text="Replaces the list; `[]` opens it to anywhere.")
+    maintenance = MaintenanceBody(required=False)
     spec = SpecTable(required=False)
 
 

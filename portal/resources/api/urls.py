@@ -35,6 +35,7 @@ urlpatterns = [
     path(f"{CHILD}/cancel", children.cancel),
     path(f"{CHILD}/retry", children.retry),
     path(f"{CHILD}/download", children.download),
+    path(f"{CHILD}/link", children.link),
     path("operations/<str:operation>", operations.operation),
     path("operations/<str:operation>/cancel", operations.cancel),
     path("quotes", quotes.quotes),

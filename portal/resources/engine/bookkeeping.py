@@ -17,7 +17,7 @@ FINISHED = ("succeeded", "failed", "cancelled")
 
 def children(
     resource: Resource, rows: Iterable[Child], observation: Observation | None, now: datetime.datetime
-) -> set[uuid.UUID]:
+) -> frozenset[uuid.UUID]:
     """Write what was seen of each child; return the ids of those that are gone now."""
     gone: set[uuid.UUID] = set()
     for child in rows:
@@ -26,18 +26,25 @@ def children(
             continue
         if seen.state == "gone" and child.deletion_requested_at is not None:
             gone.add(child.id)
-        elif _lay_over_child(resource, child, seen, now):
-            child.save(update_fields=["state", "facts", "conditions", "observed_generation", "finished_at"])
-    return gone
+        elif lay_over_child(resource, child, seen, now):
+            _save_seen(child)
+    return frozenset(gone)
 
 
-def _lay_over_child(resource: Resource, child: Child, seen: ChildObservation, now: datetime.datetime) -> bool:
+def _save_seen(child: Child) -> None:
+    """Save what was seen, unless something else is asked by now: what becomes of that, the next turn sees."""
+    names = ("state", "facts", "conditions", "observed_generation", "finished_at")
+    rows = Child.objects.filter(id=child.id, generation=child.generation)
+    rows.update(**{name: getattr(child, name) for name in names})
+
+
+def lay_over_child(resource: Resource, child: Child, seen: ChildObservation, now: datetime.datetime) -> bool:
     """Lay what was seen over a child's row; return whether that changed anything."""
     before = (child.state, child.facts, child.conditions, child.observed_generation)
     child.state = seen.state
     child.facts = {**child.facts, **seen.facts}
     ready = Status.TRUE if seen.state in ("ready", "succeeded") else Status.FALSE
-    condition = Condition("Ready", ready, seen.reason or seen.state.capitalize(), seen.message[:500])
+    condition = Condition("Ready", ready, seen.reason or seen.state.capitalize(), seen.message)
     child.conditions = conditions.merge(child.conditions, [condition], generation=child.generation, now=now)
     if seen.state in ("ready", *FINISHED):
         child.observed_generation = child.generation
@@ -52,28 +59,24 @@ def unfinished(rows: Iterable[Child]) -> bool:
     return any(child.state in ("pending", "running") or child.deletion_requested_at is not None for child in rows)
 
 
-def earliest(due: datetime.datetime | None, resource: Resource) -> datetime.datetime | None:
-    """Return when to look again: for a service in the bin that is the end of its days there."""
+def earliest(
+    due: datetime.datetime | None, resource: Resource, still_open: Iterable[Operation], now: datetime.datetime
+) -> datetime.datetime | None:
+    """Return when to look again: at the latest at the end of its days in the bin, and of an operation's time."""
     if resource.purged_at is not None:
         return None
-    if resource.deleted_at is not None and resource.purge_after is not None:
-        return resource.purge_after if due is None else min(due, resource.purge_after)
-    return due
+    over = resource.purge_after if resource.purge_after and resource.purge_after > now else None
+    return min((at for at in (due, over, *(o.deadline_at for o in still_open)) if at is not None), default=None)
 
 
-def operations(
-    resource: Resource,
-    rows: list[Child],
-    observation: Observation | None,
-    gone: set[uuid.UUID],
-    now: datetime.datetime,
-) -> None:
-    """Move every open operation on, and end those that are done, failed or too late."""
-    by_id = {child.id: child for child in rows}
-    for operation in Operation.objects.filter(resource=resource).open():
-        child = by_id.get(operation.child_id) if operation.child_id else None
-        progress.advance(operation, resource, child, observation, gone=operation.child_id in gone, now=now)
-    Child.objects.filter(id__in=gone).delete()
+def operations(seen: progress.Seen) -> list[Operation]:
+    """Move every open operation on, and end those that are done, failed or too late; return what is still open."""
+    found = list(Operation.objects.filter(resource=seen.resource).open())
+    for operation in found:
+        operation.resource = seen.resource
+        progress.advance(operation, seen)
+    Child.objects.filter(id__in=seen.gone).delete()
+    return [operation for operation in found if operation.is_open]
 
 
 def note_change(resource: Resource, before: tuple[str, str]) -> None:

@@ -24,18 +24,33 @@ class Claim:
     resource: Resource
     token: uuid.UUID
     until: datetime.datetime
+    at: datetime.datetime
 
 
-def take(resource_id: uuid.UUID) -> Claim | None:
-    """Claim a service, or return None: it is gone, or somebody has it and will see the wake that we left."""
+def take(resource_id: uuid.UUID, *, only_due: bool = False) -> Claim | None:
+    """Claim a service, or return None: it is gone, or somebody has it and will see the wake that we left.
+
+    ``only_due`` leaves alone what another turn has settled since the message was sent: messages may come twice.
+    """
     now = timezone.now()
     token, until = uuid.uuid4(), now + LEASE
     free = Q(lease_until=None) | Q(lease_until__lte=now)
     rows = Resource.objects.filter(free, id=resource_id, purged_at=None)
+    if only_due:
+        rows = rows.filter(next_reconcile_at__lte=now)
     if not rows.update(lease_token=token, lease_until=until, next_reconcile_at=until, fence=F("fence") + 1):
         return None
     resource = Resource.objects.select_related("project", "region", "cluster").get(id=resource_id)
-    return Claim(resource, token, until)
+    return Claim(resource, token, until, now)
+
+
+def hold(claim: Claim) -> Resource | None:
+    """Lock the row as it is now until the transaction ends; None where the claim was lost.
+
+    What people have asked for meanwhile is kept, and as actions lock the service before its parts, so does the engine.
+    """
+    rows = Resource.objects.select_for_update(no_key=True)
+    return rows.filter(id=claim.resource.id, lease_token=claim.token).first()
 
 
 def write(claim: Claim, fields: dict[str, Any], *, due: datetime.datetime | None) -> bool:
@@ -53,6 +68,12 @@ def write(claim: Claim, fields: dict[str, Any], *, due: datetime.datetime | None
         updated_at=timezone.now(),
     )
     return bool(written)
+
+
+def wake_users(resource: Resource) -> None:
+    """Make the services due that use this one: where it is reached, or whether it serves, has changed."""
+    users = Resource.objects.filter(links__target=resource, purged_at=None)
+    users.update(next_reconcile_at=timezone.now())
 
 
 def wake(*, handle: str) -> uuid.UUID | None:

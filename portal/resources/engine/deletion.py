@@ -7,11 +7,10 @@ from django.utils import timezone
 
 from portal.clusters.backends.base import Backend
 from portal.core import conditions
-from portal.core.conditions import Status
+from portal.core.conditions import Condition, Status
 from portal.core.drivers import Observation
 from portal.resources.models import Child, DeletionPolicy, Resource
 
-LOOK_AGAIN = datetime.timedelta(seconds=2)
 FINAL_BACKUP_PATIENCE = datetime.timedelta(minutes=15)
 
 
@@ -20,11 +19,11 @@ def days_in_bin() -> datetime.timedelta:
     return datetime.timedelta(days=settings.DAYS_IN_BIN)
 
 
-def wants_nothing(resource: Resource) -> bool:
-    """Whether the service is to be taken away now, data included."""
+def wants_nothing(resource: Resource, now: datetime.datetime) -> bool:
+    """Whether the service is to be taken away now, data included. ``now`` is the time of the claim."""
     if resource.deletion_requested_at is None:
         return False
-    over = resource.purge_after is not None and resource.purge_after <= timezone.now()
+    over = resource.purge_after is not None and resource.purge_after <= now
     return over or resource.deletion_policy == DeletionPolicy.WIPE
 
 
@@ -55,18 +54,18 @@ def advance(resource: Resource, observation: Observation) -> None:
         resource.purge_after = resource.deleted_at + days_in_bin()
 
 
-def purge(resource: Resource, backend: Backend) -> datetime.timedelta | None:
-    """Ask for everything to be removed and see what is left; the tombstone comes when nothing is."""
+def purge(resource: Resource, backend: Backend) -> tuple[str, ...]:
+    """Ask for everything to be removed; return what is left."""
     backend.delete(resource.handle, fence=resource.fence)
-    left = backend.leftovers(resource.handle)
-    if left:
-        resource.conditions = conditions.merge(
-            resource.conditions,
-            [conditions.not_ready("Removing", f"Still to be removed: {', '.join(left)[:400]}")],
-            generation=resource.generation,
-            now=timezone.now(),
-        )
-        return LOOK_AGAIN
-    resource.purged_at = timezone.now()
-    resource.deleted_at = resource.deleted_at or resource.purged_at
-    return None
+    return tuple(backend.leftovers(resource.handle))
+
+
+def removing(left: tuple[str, ...]) -> Condition:
+    """Say what is still there of a service that goes."""
+    return conditions.not_ready("Removing", f"Still to be removed: {', '.join(left)}")
+
+
+def bury(resource: Resource, now: datetime.datetime) -> None:
+    """Make the row a tombstone: nothing is left of the service."""
+    resource.purged_at = now
+    resource.deleted_at = resource.deleted_at or now

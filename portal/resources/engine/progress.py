@@ -1,6 +1,9 @@
 """Operations on their way: their steps, and when each type has come to its end."""
 
 import datetime
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -9,34 +12,40 @@ from portal.core import conditions
 from portal.core.conditions import Status
 from portal.core.drivers import Observation, UnitStep
 from portal.resources import events
-from portal.resources.models import Child, Operation, Resource
+from portal.resources.models import Child, DeletionPolicy, Operation, Resource
 
 Step = dict[str, Any]
 Verdict = tuple[str, str]  # (new state or "", message)
 GOING_ON: Verdict = ("", "")
 
 
-def advance(
-    operation: Operation,
-    resource: Resource,
-    child: Child | None,
-    observation: Observation | None,
-    *,
-    gone: bool,
-    now: datetime.datetime,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What operations are judged by: the row as it is now, and what this turn looked at, asked at ``generation``."""
+
+    resource: Resource
+    generation: int
+    children: Mapping[uuid.UUID, Child]
+    gone: frozenset[uuid.UUID]
+    observation: Observation | None
+    now: datetime.datetime
+
+    def child(self, operation: Operation) -> Child | None:
+        return self.children.get(operation.child_id) if operation.child_id else None
+
+
+def advance(operation: Operation, seen: Seen) -> None:
     """Move one open operation on; end it where the time has come."""
     before = (operation.state, operation.steps, operation.message)
-    state, message = (
-        _child_verdict(operation, resource, child, gone) if operation.child_name else _verdict(operation, resource)
-    )
-    if not state and operation.deadline_at <= now:
-        state, message = Operation.State.TIMED_OUT, _too_late(operation, resource)
+    state, message = _judge(operation, seen)
+    current = _current_message(seen.resource, seen.child(operation))
+    if not state and operation.deadline_at <= seen.now:
+        state, message = Operation.State.TIMED_OUT, _too_late(current)
     operation.state = state or Operation.State.RUNNING
-    operation.message = message or _current_message(resource, child)
-    operation.steps = _steps(operation, observation, now)
+    operation.message = message or current
+    operation.steps = _steps(operation, seen.observation, seen.now)
     if state:
-        end(operation, state, operation.message, now)
+        end(operation, state, operation.message, seen.now)
     elif (operation.state, operation.steps, operation.message) != before:
         operation.save(update_fields=["state", "steps", "message"])
 
@@ -68,24 +77,44 @@ def _problem(operation: Operation, state: str, message: str) -> dict[str, object
     }
 
 
-def _verdict(operation: Operation, resource: Resource) -> Verdict:
+def _judge(operation: Operation, seen: Seen) -> Verdict:
+    """Judge an operation by what this turn has seen; nothing outlives the service."""
+    if seen.resource.purged_at is not None:
+        return _with_its_subject(operation, "The service was deleted meanwhile.")
+    return _child_verdict(operation, seen) if operation.child_name else _verdict(operation, seen)
+
+
+def _with_its_subject(operation: Operation, otherwise: str) -> Verdict:
+    """Judge an operation whose service or part is gone."""
+    if operation.type.startswith("delete"):
+        return Operation.State.SUCCEEDED, ""
+    return Operation.State.CANCELLED, otherwise
+
+
+def _verdict(operation: Operation, seen: Seen) -> Verdict:
     """Judge an operation on the whole service."""
+    resource = seen.resource
     if operation.type == "delete":
-        gone = resource.purged_at is not None or resource.deleted_at is not None
-        return (Operation.State.SUCCEEDED, "") if gone else GOING_ON
+        in_bin = resource.deleted_at is not None and resource.deletion_policy == DeletionPolicy.BIN
+        return (Operation.State.SUCCEEDED, "") if in_bin else GOING_ON
+    if seen.generation < operation.generation:
+        return GOING_ON  # asked after this turn had begun
     if resource.observed_generation < operation.generation:
-        return _refusal(resource)
+        return _refusal(operation, resource)
     if operation.type == "stop":
         return (Operation.State.SUCCEEDED, "") if _is(resource, "Stopped") else GOING_ON
     if _is(resource, "Ready") or not resource.running:
         return Operation.State.SUCCEEDED, ""
-    return _refusal(resource)
+    return _refusal(operation, resource)
 
 
-def _refusal(resource: Resource) -> Verdict:
-    """Return a failure where nothing will change by itself."""
+def _refusal(operation: Operation, resource: Resource) -> Verdict:
+    """Return a failure where nothing will change by itself.
+
+    What a backend shows in the turn that asks first is what was there before: only the next look tells.
+    """
     stalled = conditions.find(resource.conditions, "Stalled")
-    if stalled and stalled.status is Status.TRUE:
+    if operation.state != Operation.State.QUEUED and stalled and stalled.status is Status.TRUE:
         return Operation.State.FAILED, stalled.message
     synced = conditions.find(resource.conditions, "Synced")
     if synced and synced.reason == "Refused":
@@ -93,24 +122,18 @@ def _refusal(resource: Resource) -> Verdict:
     return GOING_ON
 
 
-def _child_verdict(operation: Operation, resource: Resource, child: Child | None, gone: bool) -> Verdict:
+def _child_verdict(operation: Operation, seen: Seen) -> Verdict:
     """Judge an operation on one part."""
-    if gone or child is None:
-        succeeded = operation.type.startswith("delete")
-        return (
-            (Operation.State.SUCCEEDED, "") if succeeded else (Operation.State.CANCELLED, "It was deleted meanwhile.")
-        )
-    condition = conditions.find(child.conditions, "Ready")
-    message = condition.message if condition else ""
-    if child.observed_generation < operation.generation or operation.type.startswith("delete"):
-        return (
-            (Operation.State.FAILED, message)
-            if child.state == "failed" and not child.deletion_requested_at
-            else GOING_ON
-        )
-    verdicts = {"failed": Operation.State.FAILED, "cancelled": Operation.State.CANCELLED}
+    if operation.child_id is None or operation.child_id in seen.gone:
+        return _with_its_subject(operation, "It was deleted meanwhile.")
+    child = seen.child(operation)
+    if child is None or child.observed_generation < operation.generation or operation.type.startswith("delete"):
+        return GOING_ON
     if child.state in ("ready", "succeeded"):
         return Operation.State.SUCCEEDED, ""
+    condition = conditions.find(child.conditions, "Ready")
+    verdicts = {"failed": Operation.State.FAILED, "cancelled": Operation.State.CANCELLED}
+    message = condition.message if condition else ""
     return (verdicts[child.state], message) if child.state in verdicts else GOING_ON
 
 
@@ -128,8 +151,8 @@ def _current_message(resource: Resource, child: Child | None) -> str:
     return condition.message if condition and condition.status is not Status.TRUE else ""
 
 
-def _too_late(operation: Operation, resource: Resource) -> str:
-    waiting = _current_message(resource, operation.child) or "The service has not reported back."
+def _too_late(current: str) -> str:
+    waiting = current or "The service has not reported back."
     return f"It takes longer than it should; the platform goes on trying. Last seen: {waiting}"
 
 
@@ -158,7 +181,12 @@ def _belongs(step: UnitStep, operation: Operation) -> bool:
 
 def _step(step: UnitStep) -> Step:
     state = "waiting" if step.started_at is None else "running" if step.finished_at is None else "done"
-    return {"name": step.name, "state": state, "message": step.message, **_times(step.started_at, step.finished_at)}
+    return {
+        "name": step.name,
+        "state": state,
+        "message": conditions.clean(step.message),
+        **_times(step.started_at, step.finished_at),
+    }
 
 
 def _times(started: datetime.datetime | None, finished: datetime.datetime | None) -> dict[str, str | None]:

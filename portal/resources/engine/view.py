@@ -2,9 +2,11 @@
 
 import uuid
 
+from django.db.models import prefetch_related_objects
+
 from portal.core.drivers import ChildView, LinkView, Origin, View
 from portal.core.offerings import Offering
-from portal.resources.models import Child, Link, Resource
+from portal.resources.models import Child, Resource
 
 
 def build(resource: Resource, children: list[Child], *, running: bool) -> View:
@@ -22,6 +24,7 @@ def build(resource: Resource, children: list[Child], *, running: bool) -> View:
         running=running,
         restarts=resource.restarts,
         host=resource.cluster.capabilities.get("host", "localhost"),
+        allow_list=tuple(entry["cidr"] for entry in resource.ip_allow_list),
         children=tuple(view for child in children if (view := child_view(offering, child)) is not None),
         links=_links(resource) if offering.has_links else {},
         origin=_origin(resource),
@@ -49,7 +52,7 @@ def child_view(offering: Offering, child: Child) -> ChildView | None:
 
 
 def _links(resource: Resource) -> dict[str, LinkView]:
-    rows = Link.objects.filter(source=resource).select_related("target")
+    prefetch_related_objects([resource], "links__target")  # asks nothing where a list has them already
     return {
         link.role: LinkView(
             handle=link.target.handle,
@@ -58,7 +61,7 @@ def _links(resource: Resource) -> dict[str, LinkView]:
             facts=link.target.facts,
             ready=link.target.health in ("healthy", "degraded"),
         )
-        for link in rows
+        for link in resource.links.all()
     }
 
 

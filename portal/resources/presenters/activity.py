@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from portal.resources.models import Event, Operation
+from portal.resources.presenters.words import operation_words, step_label
 from portal.resources.queries import names_of
 
 ICONS = {"Requested": "circle-dot", "OperationEnded": "circle-check"}
@@ -60,12 +61,6 @@ def operation_rows(operations: Iterable[Operation]) -> list[OperationRow]:
     return [OperationRow(row, operation_words(row), names.get(row.requested_by or row.id, platform)) for row in rows]
 
 
-def operation_words(operation: Operation) -> str:
-    """Return an operation's type and subject as people read it: ``Create database shop``."""
-    subject = operation.child_name.removeprefix(f"{operation.type}-")
-    return f"{operation.type.replace('_', ' ').capitalize()} {subject}".strip()
-
-
 @dataclass(frozen=True, slots=True)
 class Running:
     """An operation on its way, for its card."""
@@ -82,9 +77,15 @@ def running_of(operation: Operation, *, is_cancellable: bool) -> Running:
 
 def steps_of(operation: Operation) -> list[dict[str, object]]:
     """Return an operation's steps; while it is open there is always one that runs: no page looks stuck."""
-    steps: list[dict[str, object]] = list(operation.steps)
+    steps: list[dict[str, object]] = [_worded(step) for step in operation.steps]
     if not operation.is_open or any(step.get("state") == "running" for step in steps):
         return steps
     since = steps[-1].get("finished_at") if steps else operation.created_at
     title = operation.message or (_("Working on it") if steps else _("Accepted, about to begin"))
     return [*steps, {"title": title, "state": "running", "started_at": since or operation.created_at}]
+
+
+def _worded(step: Mapping[str, str]) -> dict[str, object]:
+    """Return a step with its label; what a finished step was doing is said by that already."""
+    is_said = step["state"] == "done" and step["name"] in ("start", "probe")
+    return {**step, "title": step_label(step["name"]), "message": "" if is_said else step.get("message", "")}

@@ -150,6 +150,8 @@ def _deeds(child: Child, kind: ChildKind, permissions: frozenset[str]) -> Iterat
         yield Deed(_("Edit"), _url("edit_child", child, kind), "pencil")
     if _can_restore(child, kind, permissions):
         yield Deed(_("Restore"), _url("restore", child, kind), "history", in_dialog=False, is_main=True)
+    if _download(child, kind, permissions):
+        yield Deed(_("Copy link"), _url("download_link", child, kind), "link")
     if operates and "cancel" in kind.verbs and open_run:
         yield Deed(_("Cancel"), _verb_url("cancel", child, kind), "ban")
     if operates and "retry" in kind.verbs and child.state in ("failed", "cancelled"):

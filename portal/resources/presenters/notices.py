@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -12,7 +13,9 @@ from django.utils.translation import gettext_lazy
 from portal.core import conditions
 from portal.core.conditions import Condition, Status
 from portal.core.templatetags.states import word
+from portal.resources.actions.maintaining import pending_update
 from portal.resources.models import Operation, Resource
+from portal.resources.presenters.words import operation_words
 
 # The engine's own, and what the state says already.
 QUIET = frozenset({"Accepted", "Synced", "Ready", "Stopped", "Stalled", "UpdatePending"})
@@ -53,7 +56,7 @@ def notices_of(resource: Resource, newest: Operation | None, permissions: frozen
     if resource.deletion_requested_at is not None:
         return []
     stuck = list(_stuck(resource))
-    found = [*(stuck or _failed_operation(resource, newest)), *_warnings(resource)]
+    found = [*(stuck or _failed_operation(resource, newest)), *_warnings(resource), *_update(resource)]
     return found if "service.operate" in permissions else [_without_step(notice) for notice in found]
 
 
@@ -74,7 +77,7 @@ def _stuck(resource: Resource) -> Iterator[Notice]:
 def _failed_operation(resource: Resource, newest: Operation | None) -> Iterator[Notice]:
     if newest is None or newest.state not in ("failed", "timed_out"):
         return
-    words = {"what": newest.type.replace("_", " ").capitalize(), "state": str(word(newest.state).label).lower()}
+    words = {"what": operation_words(newest), "state": str(word(newest.state).label).lower()}
     url = reverse("resources:operation", args=[newest.public_id])
     tone = "danger" if newest.state == "failed" else "warning"
     yield Notice(tone, _("%(what)s: %(state)s") % words, newest.message, step=_("See what happened"), url=url)
@@ -85,9 +88,16 @@ def _warnings(resource: Resource) -> Iterator[Notice]:
         if condition.status is Status.TRUE and condition.type not in QUIET:
             title = TITLES.get(condition.type) or spaced(condition.type)
             yield _notice(resource, "warning", title, condition, YOU, condition.type)
-        elif condition.status is Status.TRUE and condition.type == "UpdatePending":
-            url = reverse("resources:do", args=[resource.public_id, "upgrade"])
-            yield Notice("info", _("An update is waiting"), condition.message, step=_("Update now"), url=url)
+
+
+def _update(resource: Resource) -> Iterator[Notice]:
+    """Say what the platform will do in the next window, and offer to do it now."""
+    update = pending_update(resource, timezone.now())
+    if update is None or resource.ready_once_at is None:
+        return
+    when = _("Planned for %(time)s UTC, in the maintenance window.") % {"time": f"{update.start_at:%Y-%m-%d %H:%M}"}
+    url = reverse("resources:do", args=[resource.public_id, "upgrade"])
+    yield Notice("info", _("An update is waiting"), f"{update.description} {when}", step=_("Update now"), url=url)
 
 
 def _notice(

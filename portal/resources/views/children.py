@@ -3,6 +3,7 @@
 from typing import cast
 
 from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -15,6 +16,7 @@ from portal.projects import access
 from portal.resources import actions, queries
 from portal.resources.access import access_child, kind_of
 from portal.resources.actions.downloading import open_artifact
+from portal.resources.actions.sharing import share
 from portal.resources.forms import child_name_form
 from portal.resources.models import Child
 from portal.resources.presenters.activity import operation_rows
@@ -203,11 +205,41 @@ def do(request: HttpRequest, service_id: str, kind: str, child_id: str, verb: st
 @require_safe
 def download(request: HttpRequest, service_id: str, kind: str, child_id: str) -> HttpResponse:
     """Send what a run has made, as a file."""
-    page = load(request, service_id, "service.secrets")
-    declared = kind_of(page.resource, kind)
-    if "download" not in declared.verbs:
-        raise not_found()
-    found = access_child(page.actor, page.resource, kind, child_id, "service.secrets")
+    page, found = _downloadable(request, service_id, kind, child_id)
     artifact = reached(lambda: open_artifact(page.actor, found))
     answer = FileResponse(artifact.stream, as_attachment=True, filename=artifact.filename)
     return cast(HttpResponse, answer)
+
+
+def link(request: HttpRequest, service_id: str, kind: str, child_id: str) -> HttpResponse:
+    """Make a short link to what a run has made, after asking, and show it once."""
+    page, found = _downloadable(request, service_id, kind, child_id)
+    dialog = Dialog(
+        title=_("Copy a link to %(name)s") % {"name": found.name},
+        submit=_("Make link"),
+        action=page.url("download_link", kind, child_id),
+        back=page.url("children", kind),
+        effects=(
+            Effect(_("Whoever has the link can download all that is in the backup, without signing in."), "link"),
+            Effect(_("It works for 10 minutes. Making it and each use of it are written to the audit log."), "clock"),
+        ),
+    )
+
+    def act() -> HttpResponse:
+        made = share(page.actor, found)
+        context = {"dialog": dialog, "service": page.resource, "child": found, "link": made}
+        context |= {"link_url": request.build_absolute_uri(made.path), "in_modal": wants_partial(request)}
+        template = "partials/download_link" if wants_partial(request) else "service_download_link"
+        response = render(request, f"resources/{template}.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    return ask(request, page.resource, dialog, act)
+
+
+def _downloadable(request: HttpRequest, service_id: str, kind: str, child_id: str) -> tuple[ServicePage, Child]:
+    """Return a part whose kind can be downloaded, for a reader who may see secrets. Raises Problem."""
+    page = load(request, service_id, "service.secrets")
+    if "download" not in kind_of(page.resource, kind).verbs:
+        raise not_found()
+    return page, access_child(page.actor, page.resource, kind, child_id, "service.secrets")

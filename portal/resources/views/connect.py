@@ -44,6 +44,7 @@ def _page(page: ServicePage, logins: list[Login], chosen: Login | None, shown: S
         "chosen": chosen,
         "shown": shown,
         "rotation": rotation_of(chosen.child, [login.child for login in logins]) if chosen else None,
+        "hidden": masked(chosen.connection) if chosen else None,
         "endpoints": page.resource.facts.get("endpoints", []),
         "may_reveal": "service.secrets" in page.permissions,
     }
@@ -81,7 +82,13 @@ def reveal(request: HttpRequest, service_id: str, credential_id: str) -> HttpRes
     if not wants_partial(request):
         return _page(page, logins, chosen, shown)
     template = "secret" if request.GET.get("part") in ("password", "uri") else "connection"
-    context = {"service": page.resource, "shown": shown, "part": request.GET.get("part"), "may_reveal": True}
+    context = {
+        "service": page.resource,
+        "shown": shown,
+        "hidden": masked(chosen.connection),
+        "part": request.GET.get("part"),
+        "may_reveal": True,
+    }
     response = render(request, f"resources/partials/{template}.html", context)
     response["Cache-Control"] = "no-store"
     return response

@@ -14,8 +14,9 @@ from portal.projects.access import permissions_in
 from portal.resources import actions, queries
 from portal.resources.access import access_operation
 from portal.resources.models import Operation
-from portal.resources.presenters.activity import operation_words, steps_of, timeline_of
+from portal.resources.presenters.activity import steps_of, timeline_of
 from portal.resources.presenters.effects import Effect
+from portal.resources.presenters.words import operation_words
 from portal.resources.views.dialogs import Dialog, ask
 from portal.resources.views.page import fingerprint, unchanged
 

@@ -10,10 +10,11 @@ from portal.core.templatetags.states import word
 from portal.resources import queries
 from portal.resources.actions import is_cancellable
 from portal.resources.models import Event, Operation
-from portal.resources.presenters.activity import operation_words, running_of, timeline_of
+from portal.resources.presenters.activity import running_of, timeline_of
 from portal.resources.presenters.facts import facts_of
 from portal.resources.presenters.notices import notices_of
 from portal.resources.presenters.prices import Prices
+from portal.resources.presenters.words import operation_words
 from portal.resources.views.page import ServicePage, fingerprint, load, poll_seconds, show, unchanged
 
 RECENT = 6

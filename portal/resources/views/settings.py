@@ -1,10 +1,12 @@
-"""A service's settings: name, tags, protection, the spec's own, plan, version, and the danger zone."""
+"""A service's settings: name, tags, networks, maintenance, protection, the spec's own, and the danger zone."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,10 +16,20 @@ from portal.core.errors import Problem, not_found
 from portal.core.forms import SpecForm, show_problem, spec_form
 from portal.core.htmx import done, wants_partial
 from portal.projects import access
-from portal.resources import actions
+from portal.resources import actions, allowing
+from portal.resources import maintenance as window
 from portal.resources.actions.lifecycle import newer_releases
+from portal.resources.actions.maintaining import pending_update
 from portal.resources.actions.quotes import customer_fields
-from portal.resources.forms import AboutForm, ProtectionForm, read_tags, tag_rows
+from portal.resources.forms import (
+    AboutForm,
+    MaintenanceForm,
+    ProtectionForm,
+    network_rows,
+    read_networks,
+    read_tags,
+    tag_rows,
+)
 from portal.resources.presenters.effects import Effect, effects_of_quote
 from portal.resources.presenters.prices import Prices
 from portal.resources.tabs import MANAGE
@@ -26,6 +38,8 @@ from portal.resources.views.page import ServicePage, load, references, show
 SAVED: dict[str, Promise] = {
     "about": gettext_lazy("Name and description are saved."),
     "tags": gettext_lazy("Tags are saved."),
+    "networks": gettext_lazy("Allowed networks are saved and are being applied."),
+    "maintenance": gettext_lazy("The maintenance window is saved."),
     "protection": gettext_lazy("Protection is saved."),
     "spec": gettext_lazy("Settings are saved and are being applied."),
 }
@@ -38,8 +52,16 @@ class Forms:
     about: AboutForm
     protection: ProtectionForm
     spec: SpecForm
+    maintenance: MaintenanceForm
     tags: list[dict[str, str]]
+    networks: list[dict[str, str]]
     tags_problem: str = ""
+    networks_problem: str = ""
+
+    def of(self, part: str) -> Form:
+        """Return the form of a part that is one; rows of tags and networks are not."""
+        parts: dict[str, Form] = {"about": self.about, "protection": self.protection, "maintenance": self.maintenance}
+        return parts.get(part, self.spec)
 
 
 def settings(request: HttpRequest, service_id: str) -> HttpResponse:
@@ -67,7 +89,7 @@ def save(request: HttpRequest, service_id: str, part: str) -> HttpResponse:
     except Problem as problem:
         _show(problem, forms, part)
         return _refused(page, forms, part)
-    if part == "spec" and operation is None:
+    if part in ("spec", "networks") and operation is None:
         return done(request, page.url("settings"), _("Nothing was changed."))
     return done(request, page.url("service" if operation else "settings"), str(SAVED[part]))
 
@@ -93,7 +115,12 @@ def _forms(page: ServicePage, sent: str) -> Forms:
             only_changeable=True,
             references=references(page, row.offering.spec),
         ),
+        maintenance=MaintenanceForm(
+            data if sent == "maintenance" else None,
+            initial={"day": row.maintenance["day"], "start_utc": window.load(row.maintenance).start},
+        ),
         tags=tag_rows(read_tags(data) if sent == "tags" else row.tags),
+        networks=network_rows(read_networks(data) if sent == "networks" else row.ip_allow_list),
     )
 
 
@@ -101,9 +128,12 @@ def _changes(forms: Forms, part: str, page: ServicePage) -> actions.Edit | None:
     """Return what was asked for; None where a form is wrong."""
     if part == "tags":
         return actions.Edit(tags=read_tags(page.request.POST))
-    form = {"about": forms.about, "protection": forms.protection, "spec": forms.spec}[part]
-    if not form.is_valid():
+    if part == "networks":
+        return actions.Edit(ip_allow_list=read_networks(page.request.POST))
+    if not forms.of(part).is_valid():
         return None
+    if part == "maintenance":
+        return actions.Edit(maintenance=forms.maintenance.as_json())
     if part == "spec":
         return actions.Edit(spec=forms.spec.cleaned_spec())
     if part == "protection":
@@ -113,14 +143,24 @@ def _changes(forms: Forms, part: str, page: ServicePage) -> actions.Edit | None:
 
 
 def _show(problem: Problem, forms: Forms, part: str) -> None:
-    """Put a refusal beside the field or tag that it is about."""
+    """Put a refusal beside the field or row that it is about."""
+    if part == "networks":
+        _show_networks(problem, forms)
+        return
     if part != "tags":
-        show_problem(problem, {"about": forms.about, "protection": forms.protection, "spec": forms.spec}[part])
+        show_problem(problem, forms.of(part))
         return
     wrong = {error.pointer.removeprefix("/tags/"): error.detail for error in problem.errors}
     for row in forms.tags:
         row["error"] = wrong.pop(row["key"][:80], "") if row["key"] else ""
     forms.tags_problem = next(iter(wrong.values()), "" if problem.errors else problem.detail)
+
+
+def _show_networks(problem: Problem, forms: Forms) -> None:
+    wrong = {error.pointer.split("/")[2]: error.detail for error in problem.errors if error.pointer.count("/") > 1}
+    for index, row in enumerate(forms.networks):
+        row["error"] = wrong.get(str(index), "")
+    forms.networks_problem = "" if wrong else problem.detail
 
 
 def _refused(page: ServicePage, forms: Forms, part: str) -> HttpResponse:
@@ -133,6 +173,8 @@ def _page(page: ServicePage, forms: Forms, *, part: str = "", status: int = 200)
         "plan": page.resource.plan,
         "price": Prices().of(page.resource),
         "newer": newer_releases(page.resource),
+        "networks_refusal": allowing.refusal(page.resource.offering),
+        "update": pending_update(page.resource, timezone.now()),
         "has_resize": page.resource.offering.verb("resize") is not None,
         "has_upgrade": page.resource.offering.verb("upgrade") is not None,
         "has_stop": page.resource.offering.verb("stop") is not None and page.resource.running,

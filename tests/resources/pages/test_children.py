@@ -1,6 +1,7 @@
 """One tab per kind of part, made from its declaration alone: table, forms with errors beside fields, and verbs."""
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -117,6 +118,26 @@ def test_a_backup_is_downloaded_and_that_is_written_down(
     backend.error = TemporaryError("The region is away.")
     backend.artifact = lambda handle, name: backend._answer()  # type: ignore[method-assign, assignment, return-value]
     assert browser.get(f"{path}/{done.public_id}/download").status_code == 503
+
+
+def test_a_link_to_a_backup_is_made_after_asking_and_shown_once(
+    browser: Client, htmx: Client, make: Callable[..., Resource], backup: Callable[..., Child], backend: MemoryBackend
+) -> None:
+    service = make()
+    done, failed = backup(service), backup(service, "broken", "failed")
+    backend.artifact = lambda handle, name: io.BytesIO(b"all the data")  # type: ignore[method-assign]
+    path = f"/services/{service.public_id}/backups/{done.public_id}/link"
+    assert path in browser.get(f"/services/{service.public_id}/backups").content.decode()
+    assert "It works for 10 minutes." in browser.get(path).content.decode()
+    for client in (browser, htmx):
+        answer = client.post(path)
+        page = answer.content.decode()
+        assert ("<html" in page, answer["Cache-Control"]) == (client is browser, "no-store")
+        found = re.search(r'value="http://testserver(/download/[^"]+)"', page)
+        assert found is not None
+        stranger = Client().get(found[1])
+        assert b"".join(stranger.streaming_content) == b"all the data"  # type: ignore[attr-defined]
+    assert browser.post(path.replace(done.public_id, failed.public_id)).status_code == 422
 
 
 def test_a_backup_is_restored_to_a_new_service_or_in_place(

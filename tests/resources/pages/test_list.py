@@ -98,7 +98,8 @@ def test_the_bin_says_how_long_and_brings_back(browser: Client, make: Callable[.
 
 def test_a_taken_name_is_asked_for_again(browser: Client, make: Callable[..., Resource]) -> None:
     now = timezone.now()
-    gone = make("shop", deletion_requested_at=now, deleted_at=now, deletion_policy="bin", purge_after=now)
+    until = now + datetime.timedelta(days=1)
+    gone = make("shop", deletion_requested_at=now, deleted_at=now, deletion_policy="bin", purge_after=until)
     make("shop")
     answer = browser.post(f"/services/{gone.public_id}/undelete", {"name": "shop"})
     assert answer.status_code == 422

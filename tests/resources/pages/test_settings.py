@@ -43,6 +43,42 @@ def test_tags_are_edited_in_rows(browser: Client, make: Callable[..., Resource])
     assert service.tags == {"env": "prod", "team": "shop"}
 
 
+def test_allowed_networks_are_edited_in_rows(
+    browser: Client, make: Callable[..., Resource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make(ip_allow_list=[{"cidr": "198.51.100.7/32", "description": "home"}])
+    path = f"/services/{service.public_id}/settings/networks"
+    assert 'value="198.51.100.7/32"' in browser.get(f"/services/{service.public_id}/settings").content.decode()
+    rows = {"network_cidr": ["198.51.100.7", "203.0.113.9/24", ""], "network_description": ["home", "office", ""]}
+    wrong = browser.post(path, rows)
+    page = wrong.content.decode()
+    assert wrong.status_code == 422
+    assert "Write 203.0.113.0/24 for the network" in page
+    assert 'value="203.0.113.9/24"' in page
+    rows["network_cidr"][1] = "203.0.113.0/24"
+    assert browser.post(path, rows).status_code == 302
+    service.refresh_from_db()
+    assert [entry["cidr"] for entry in service.ip_allow_list] == ["198.51.100.7/32", "203.0.113.0/24"]
+    assert Operation.objects.get(resource=service).type == "update"
+    monkeypatch.setattr("portal.resources.allowing.refusal", lambda offering: "It has no network.")
+    assert "It has no network." in browser.get(f"/services/{service.public_id}/settings").content.decode()
+
+
+def test_the_maintenance_window_is_chosen_and_what_waits_for_it_is_told(
+    browser: Client, make: Callable[..., Resource]
+) -> None:
+    service = make(release="2.0")
+    path = f"/services/{service.public_id}/settings/maintenance"
+    for page in (f"/services/{service.public_id}/settings", f"/services/{service.public_id}"):
+        assert "2.0 is upgraded to 2.1" in browser.get(page).content.decode()
+    assert browser.post(path, {"day": "someday", "start_utc": "23:30"}).status_code == 422
+    assert browser.post(path, {"day": "friday", "start_utc": "23:30"}).status_code == 302
+    service.refresh_from_db()
+    assert service.maintenance == {"day": "friday", "start_utc": "23:30:00"}
+    assert not Operation.objects.filter(resource=service).exists()
+    assert "Planned for" not in browser.get(f"/services/{make('new', release='2.1').public_id}").content.decode()
+
+
 def test_protection_is_switched(browser: Client, make: Callable[..., Resource]) -> None:
     service = make()
     path = f"/services/{service.public_id}/settings/protection"

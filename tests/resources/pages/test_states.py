@@ -91,7 +91,7 @@ def test_a_failed_operation_says_why_and_what_to_do(
     failed = operation(
         service, type="resize", state="failed", message="The disk is full.", error=error, finished_at=NOW
     )
-    assert "Resize: failed" in browser.get(f"/services/{service.public_id}").content.decode()
+    assert "Change plan: failed" in browser.get(f"/services/{service.public_id}").content.decode()
     page = browser.get(f"/operations/{failed.public_id}").content.decode()
     for words in ("The disk is full.", "The service itself still works.", "Mend the cause and try again."):
         assert words in page

@@ -69,6 +69,7 @@ OFFERING = Offering(
         users=Yes(_("Logins with owner, write or read access; never a superuser.")),
         rotation=Yes(_("A successor beside the old login: both work until you complete the exchange.")),
         tls=Yes(_("TLS 1.2 and 1.3, verified against the region's authority; plain connections are refused.")),
+        allow_list=Yes(_("Networks that may connect, from the next connection on."), ("local",)),
         metrics=Yes(_("Live, of the last hour.")),
         logs=Yes(_("The engine's log, newest lines.")),
     ),

@@ -1,7 +1,8 @@
 """PostgreSQL's configuration files, written by an encoder: no value can end its line or begin another setting."""
 
+import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from apps.databases.offerings.postgresql.plans import line_of
@@ -14,13 +15,14 @@ _MIB_PER_CONNECTION = 10  # what a backend with a warm catalogue cache takes, ro
 _PLATFORM_CONNECTIONS = 5  # probe, sampler, runs and a backup, kept free by superuser_reserved_connections
 
 # First match wins. Tenants come over TLS alone and never as the superuser, nor into the databases that are ours.
-HBA = """\
+_HBA_HEAD = """\
 local    all,replication                 postgres                 scram-sha-256
 local    all,replication                 all                      reject
 hostssl  all,replication                 postgres  all            reject
 hostssl  replication                     all       all            reject
 hostssl  postgres,template0,template1    all       all            reject
-hostssl  all                             all       all            scram-sha-256
+"""
+_HBA_FOOT = """\
 host     all,replication                 all       all            reject
 """
 
@@ -49,10 +51,20 @@ def files(view: View, *, read_only: bool) -> tuple[File, ...]:
     return (
         File("etc/postgresql.conf", document(_fixed(view)), on_change="restart"),
         File("etc/reloadable.conf", document(_reloadable(view, read_only=read_only)), on_change="reload"),
-        File("etc/pg_hba.conf", HBA, on_change="reload"),
+        File("etc/pg_hba.conf", hba(view.allow_list), on_change="reload"),
         File("etc/pg_ident.conf", "", on_change="reload"),
         File("etc/superuser", "{{secret:superuser.password}}\n", on_change="none"),
     )
+
+
+def hba(networks: Sequence[str]) -> str:
+    """Return who may connect: logins over TLS from these networks, or from all where there are none.
+
+    The platform's own way in, the socket, is in no list. Raises ValueError for a text that is no network.
+    """
+    places = [str(ipaddress.ip_network(network)) for network in networks] or ["all"]
+    lines = (f"hostssl  all                             all       {place:<14} scram-sha-256\n" for place in places)
+    return _HBA_HEAD + "".join(lines) + _HBA_FOOT
 
 
 def disk_gib(view: View) -> int:

@@ -26,12 +26,17 @@ def tail(
     lines = [*_engine_lines(directory), *_run_lines(directory)]
     lines.sort(key=lambda line: line.at or datetime.datetime.min.replace(tzinfo=datetime.UTC))
     chosen = [line for line in lines if _within(line.at, since, until)][-limit:]
-    return [LogLine(line.at, line.source, render.mask(clean(line.text), secrets)) for line in chosen]
+    return [LogLine(line.at, line.source, _cut(render.mask(clean(line.text), secrets))) for line in chosen]
 
 
 def clean(text: str) -> str:
     """Return text that shows nothing but itself."""
-    return _ANSI.sub("", text)[:_LONGEST]
+    return _ANSI.sub("", text)
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a very long line; cut after masking, or half a secret would be left."""
+    return text[:_LONGEST]
 
 
 def _within(at: datetime.datetime | None, since: datetime.datetime | None, until: datetime.datetime | None) -> bool:

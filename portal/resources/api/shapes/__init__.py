@@ -1,6 +1,6 @@
 """What the API says of services, their parts and operations: one typed function per object, nothing secret in any."""
 
-from portal.resources.api.shapes.children import ChildJson, child_json
+from portal.resources.api.shapes.children import ChildJson, DownloadLinkJson, child_json
 from portal.resources.api.shapes.conditions import ConditionJson, conditions_json
 from portal.resources.api.shapes.operations import ChildRef, OperationJson, ProgressJson, StepJson, operation_json
 from portal.resources.api.shapes.quotes import QuoteJson, quote_json
@@ -21,6 +21,7 @@ __all__ = [
     "ChildJson",
     "ChildRef",
     "ConditionJson",
+    "DownloadLinkJson",
     "EndpointJson",
     "EventJson",
     "LogLineJson",

@@ -26,6 +26,13 @@ class ChildJson(TypedDict):
     finished_at: Moment | None
 
 
+class DownloadLinkJson(TypedDict):
+    """An address that gives the file to whoever has it, until it expires."""
+
+    url: str
+    expires_at: Moment
+
+
 def child_json(child: Child) -> ChildJson:
     """Return a part of a service; its ``resource`` has to be set."""
     kind = child.resource.offering.child(child.kind)

@@ -1,5 +1,6 @@
 """A service as the API shows it (PRODUCT 4.2)."""
 
+from django.utils import timezone
 from typing_extensions import TypedDict
 
 from portal.core import specs
@@ -7,6 +8,7 @@ from portal.core.api.shapes import Json, Moment, PriceJson, moment, plain_number
 from portal.core.pricing import pricer
 from portal.resources import queries
 from portal.resources.actions.lifecycle import newer_releases
+from portal.resources.actions.maintaining import pending_update
 from portal.resources.api.shapes.conditions import ConditionJson, conditions_json
 from portal.resources.models import Operation, Resource
 
@@ -28,6 +30,30 @@ class OperationRef(TypedDict):
     id: str
     type: str
     state: str
+
+
+class NetworkJson(TypedDict):
+    """A network that may reach the service."""
+
+    cidr: str
+    description: str
+
+
+class PendingUpdateJson(TypedDict):
+    """An update that waits for the window. The ``upgrade`` verb does it earlier."""
+
+    description: str
+    start_after: Moment
+    start_at: Moment
+    deadline: Moment | None
+
+
+class MaintenanceJson(TypedDict):
+    """The window of two hours, each week, in which the platform may upgrade the service, and what it will do then."""
+
+    day: str
+    start_utc: str
+    pending_updates: list[PendingUpdateJson]
 
 
 class BackupJson(TypedDict):
@@ -63,6 +89,8 @@ class ServiceJson(TypedDict):
     tags: dict[str, str]
     endpoints: list[EndpointJson]
     backup: BackupJson
+    ip_allow_list: list[NetworkJson]
+    maintenance: MaintenanceJson
     protected: bool
     price: PriceJson
     current_operation: OperationRef | None
@@ -101,6 +129,8 @@ def service_json(resource: Resource) -> ServiceJson:
         "tags": resource.tags,
         "endpoints": resource.facts.get("endpoints", []),
         "backup": {"retention_days": plan.backup_retention_days, "pitr": None},
+        "ip_allow_list": resource.ip_allow_list,
+        "maintenance": maintenance_json(resource),
         "protected": resource.protected,
         "price": price_json(price),
         "current_operation": operation_ref(queries.current_operation(resource)),
@@ -110,6 +140,17 @@ def service_json(resource: Resource) -> ServiceJson:
         "updated_at": moment(resource.updated_at),
         "etag": resource.etag,
     }
+
+
+def maintenance_json(resource: Resource) -> MaintenanceJson:
+    """Return the window and what waits for it."""
+    update = pending_update(resource, timezone.now())
+    pending: list[PendingUpdateJson] = []
+    if update is not None:
+        start = moment(update.start_at)
+        pending.append({"description": update.description, "start_after": start, "start_at": start, "deadline": None})
+    window = resource.maintenance
+    return {"day": window["day"], "start_utc": window["start_utc"], "pending_updates": pending}
 
 
 def urn(resource: Resource) -> str:

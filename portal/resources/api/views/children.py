@@ -12,15 +12,17 @@ from portal.core.api.idempotency import once
 from portal.core.api.pagination import known_parameters, page
 from portal.core.api.schema import BINARY, IDEMPOTENCY_KEY, described
 from portal.core.api.serializers import NoBody, read
+from portal.core.api.shapes import moment
 from portal.core.errors import not_found
 from portal.core.offerings import ChildKind
 from portal.projects.access import require
 from portal.resources import actions, queries
 from portal.resources.access import access_child, access_resource, kind_of
 from portal.resources.actions.downloading import open_artifact
+from portal.resources.actions.sharing import share
 from portal.resources.api import answers
 from portal.resources.api.serializers import ChildBody, ChildEditBody
-from portal.resources.api.shapes import ChildJson, OperationJson, child_json
+from portal.resources.api.shapes import ChildJson, DownloadLinkJson, OperationJson, child_json
 from portal.resources.models import Child, Resource
 
 FILE = "application/octet-stream"
@@ -143,6 +145,17 @@ def download(request: Request, service: str, kind: str, child: str) -> HttpRespo
     return FileResponse(
         artifact.stream, as_attachment=True, filename=artifact.filename, content_type=FILE, headers=headers
     )
+
+
+@described("POST", "children_link", "A link to the backup", answer=DownloadLinkJson, body=NoBody)
+@api_view(["POST"])
+def link(request: Request, service: str, kind: str, child: str) -> Response:
+    """Make a link to what a run made that works for ten minutes without a token. Audited, as each use of it is."""
+    actor, part = _part(request, service, kind, child, "download", "service.secrets")
+    read(request, NoBody)
+    made = share(actor, part)
+    answer = {"url": request.build_absolute_uri(made.path), "expires_at": moment(made.expires_at)}
+    return Response(answer, headers={"Cache-Control": "no-store"})
 
 
 def _part(

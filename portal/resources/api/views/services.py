@@ -84,7 +84,7 @@ def _order(request: Request, actor: Actor, project: Project) -> Response:
 @described(
     "PATCH",
     "services_edit",
-    "Change name, description, tags, protection or settings",
+    "Change name, description, tags, protection, networks, maintenance or settings",
     answer=ServiceJson,
     also={202: OperationJson},
     body=EditBody,

@@ -51,7 +51,7 @@ class Keeper:
         except StartFailed as error:
             await self.end_strays()
             self.failures.add()
-            raise Problem("StartFailed", logs.last_line(self._home.log) or str(error), self.failures.left) from error
+            raise Problem("StartFailed", self._last_words() or str(error), self.failures.left) from error
         self._status.see(started_at=now())
         self._status.step("probe", "waiting for the first answer")
 
@@ -107,7 +107,7 @@ class Keeper:
         self.forgive()
         self.failures.add()
         await self.end_strays()
-        said = logs.last_line(self._home.log)
+        said = self._last_words()
         self._status.see(
             phase=Phase.FAILED if self.failures.looping else Phase.STARTING,
             ready=False,
@@ -115,6 +115,10 @@ class Keeper:
             message=f"{exit_line(await dead.exit_code())}{': ' if said else ''}{said}",
             crashes=self._status.record.seen.crashes + 1,
         )
+
+    def _last_words(self) -> str:
+        """Return what the engine wrote last; customers read it, so no secret may stand in it."""
+        return logs.last_line(self._home.log, self._home.secrets())
 
     # ---- ending ------------------------------------------------------------------------------------------------------
 

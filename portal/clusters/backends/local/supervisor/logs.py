@@ -7,8 +7,10 @@ copied too. ``runs.log`` holds the output of commands, one JSON object a line.
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+from portal.clusters.backends.local import render
 from portal.clusters.backends.local.supervisor.record import now
 
 LARGEST = 10_000_000
@@ -47,12 +49,12 @@ def write_run(directory: Path, source: str, text: str) -> None:
         file.write("".join(f"{line}\n" for line in lines))
 
 
-def last_line(directory: Path) -> str:
-    """Return the last line that the engine wrote, which often names the cause of its end."""
+def last_line(directory: Path, secrets: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the last line that the engine wrote, which often names the cause of its end, without any secret in it."""
     try:
         with (directory / "engine.log").open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return lines[-1][:300] if lines else ""
+    return render.mask(lines[-1], secrets)[:300] if lines else ""

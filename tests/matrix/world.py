@@ -1,0 +1,212 @@
+"""The rows that the access matrix asks for: two organizations, everybody with a role, and a service of each sort.
+
+All of it is made once per module in a transaction that is never committed; each request is undone by a savepoint.
+"""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from portal.accounts.models import ApiToken, User
+from portal.audit.models import AuditEvent
+from portal.clusters.models import Cluster, Region
+from portal.core import ids
+from portal.core.conditions import Condition, Status
+from portal.projects import permissions as table
+from portal.projects.models import Organization, Project, ProjectMembership
+from portal.resources.models import Change, Child, Event, Operation, Quote, Resource
+from portal.resources.states import refresh
+from tests.fixtures import person, token_of
+from tests.matrix.asking import Asker
+from tests.resources.doubles import TOY, MemoryBackend
+
+UNKNOWN = "01JB7Q8W5T9X3M4K2N6P7R8S9V"
+READY = Condition("Ready", Status.TRUE, "Ready", "", 1, "2026-01-01T00:00:00+00:00").as_json()
+ENDPOINT = {"component": "primary", "usage": "primary", "route": "public", "host": "box.example", "port": 20001}
+LIMITED = ("organization.", "project.create", "costs.", "provider.")
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody who asks: what the permission table gives them in Acme's first project, and a client for each door."""
+
+    name: str
+    user: User | None
+    in_project: frozenset[str]
+    in_organization: frozenset[str]
+    sees_family: bool = True
+    scopes: tuple[str, ...] = ()
+    browser: Asker | None = None  # tokens have none
+    api: Asker = field(default_factory=Asker)
+
+    def may(self, permission: str) -> bool:
+        about_organization = permission.startswith("organization.") or permission == "project.create"
+        return permission in (self.in_organization if about_organization else self.in_project)
+
+
+@dataclass
+class World:
+    backend: MemoryBackend
+    project: Project
+    mine: Resource
+    sibling: Resource
+    foreign: Resource
+    people: dict[str, User]
+    token: ApiToken
+    foreign_token: ApiToken
+    whos: dict[str, Who] = field(default_factory=dict)
+
+    def names(self, resource: Resource, project: str, organization: str, member: str, token: ApiToken) -> dict[str, str]:
+        """Return what stands for each id of a path when it is about ``resource``."""
+        login, backup = resource.children.get(kind="users"), resource.children.get(kind="backups")
+        operation = resource.operations.get()
+        for child in (login, backup):
+            child.resource = resource
+        return {
+            "service": resource.public_id,
+            "login": login.public_id,
+            "credential": ids.encode("cred", login.id),
+            "backup": backup.public_id,
+            "operation": operation.public_id,
+            "quote": Quote.objects.get(resource=resource).public_id,
+            "project": project,
+            "organization": organization,
+            "member": self.people[member].public_id,
+            "token": token.public_id,
+        }
+
+    def own(self) -> dict[str, str]:
+        return self.names(self.mine, "acme-prod", "acme", "viewer", self.token)
+
+    def theirs(self) -> dict[str, str]:
+        return self.names(self.foreign, "other-prod", "other-org", "stranger", self.foreign_token)
+
+    def of_sibling(self) -> dict[str, str]:
+        return self.names(self.sibling, "acme-prod", "acme", "viewer", self.token)
+
+
+def nobodys() -> dict[str, str]:
+    """Return ids that never were."""
+    prefixes = {"service": "svc", "login": "usr", "credential": "cred", "backup": "bkp", "operation": "op"}
+    prefixes |= {"quote": "quo", "member": "user", "token": "tok"}
+    return {name: f"{prefix}_{UNKNOWN}" for name, prefix in prefixes.items()} | {
+        "project": "never-made",  # as long as the other's, which shows in Content-Length
+        "organization": "never-org",
+    }
+
+
+def build(backend: MemoryBackend) -> World:
+    """Make the rows, the people and their clients."""
+    acme = Organization.objects.create(slug="acme", name="Acme")
+    other = Organization.objects.create(slug="other-org", name="Other")
+    prod = Project.objects.create(organization=acme, slug="acme-prod", name="Acme production")
+    Project.objects.create(organization=acme, slug="acme-lab", name="Acme laboratory")
+    theirs = Project.objects.create(organization=other, slug="other-prod", name="Other production")
+    region = Region.objects.create(slug="local", name="This machine")
+    cluster = Cluster.objects.create(region=region, name="local", kind="local", capabilities={"isolation": True})
+    people = {
+        "owner": person("owner@acme.example", acme, "owner"),
+        "admin": person("admin@acme.example", acme, "admin"),
+        "project_admin": person("lead@acme.example", acme, "member", prod, "admin"),
+        "developer": person("developer@acme.example", acme, "member", prod, "developer"),
+        "viewer": person("viewer@acme.example", acme, "member", prod, "viewer"),
+        "billing": person("billing@acme.example", acme, "billing"),
+        "auditor": person("auditor@acme.example", acme, "auditor"),
+        "member": person("member@acme.example", acme, "member"),
+        "stranger": person("stranger@other.example", other, "owner"),
+        "operator": User.objects.create_user("operator@provider.example", is_operator=True),
+        "support": User.objects.create_user("support@provider.example", is_support=True),
+    }
+    ProjectMembership.objects.create(user=people["stranger"], project=theirs, role="admin")
+    mine, sibling = service(prod, cluster, "box"), service(prod, cluster, "second")
+    foreign = service(theirs, cluster, "foreign")
+    for row in (mine, sibling, foreign):
+        secrets = {f"user-{child.id}": {"password": f"canary-{child.id}"} for child in row.children.filter(kind="users")}
+        backend.secrets[row.handle] = secrets
+    tokens = token_of(people["developer"], "read", name="old")[0], token_of(people["stranger"], name="theirs")[0]
+    world = World(backend, prod, mine, sibling, foreign, people, *tokens)
+    world.whos = {who.name: who for who in [*_people(people), *_tokens(people["owner"]), _nobody()]}
+    return world
+
+
+def service(project: Project, cluster: Cluster, name: str) -> Resource:
+    """Return a toy that runs, with a login, a backup, an operation, an event, a quote and an audit row."""
+    now = timezone.now()
+    row = Resource(project=project, region=cluster.region, cluster=cluster, offering_slug="toy", version="2", name=name)
+    row.release, row.plan_slug, row.spec = "2.0", "dev-2", TOY.spec().model_dump(mode="json")
+    row.observed_generation, row.ready_once_at, row.next_reconcile_at = 1, now, None
+    row.conditions, row.facts = [READY], {"endpoints": [ENDPOINT]}
+    refresh(row)
+    row.save()
+    login = {"access": "write", "main": True, "predecessor": None}
+    Child.objects.create(resource=row, kind="users", name="admin", spec=login, state="ready", observed_generation=1)
+    artifact = {"artifact": "one.tar", "bytes": 10}
+    Child.objects.create(
+        resource=row, kind="backups", name="one", state="succeeded", facts=artifact, observed_generation=1, finished_at=now
+    )
+    later = now + datetime.timedelta(minutes=5)
+    made = Operation.objects.create(
+        resource=row, type="backup", lane="backup", state="running", generation=1, deadline_at=later
+    )
+    Event.objects.create(resource=row, operation=made, reason="Requested", message="Create requested")
+    Change.objects.create(resource=row, at=now, plan_slug="dev-2", spec=row.spec, running=True)
+    Quote.objects.create(project=project, resource=row, fingerprint="x", body={}, expires_at=later)
+    place = {"organization_id": project.organization_id, "project_id": project.id}
+    AuditEvent.objects.create(
+        actor_kind="system", action="service.create", target_kind="service", target_id=row.id, target_name=name, **place
+    )
+    return row
+
+
+def _people(people: Mapping[str, User]) -> list[Who]:
+    """Return everybody with what the one table of permissions says of their roles."""
+    organization_role = dict.fromkeys(("owner", "admin", "billing", "auditor"), "") | {
+        name: "member" for name in ("project_admin", "developer", "viewer", "member")
+    }
+    project_role = {"project_admin": "admin", "developer": "developer", "viewer": "viewer"}
+    provider = {"operator": table.OPERATOR, "support": table.SUPPORT}
+    found = []
+    for name, user in people.items():
+        role = (organization_role[name] or name) if name in organization_role else None
+        in_organization = table.organization_permissions(role) | provider.get(name, frozenset())
+        in_project = in_organization | table.BY_PROJECT_ROLE.get(project_role.get(name, ""), frozenset())
+        browser = Asker()
+        browser.force_login(user)
+        found.append(Who(name, user, in_project, in_organization, browser=browser, api=_bearer(user)))
+    return found
+
+
+def _tokens(owner: User) -> list[Who]:
+    """Return tokens of the owner, with what each scope leaves of an owner's permissions (README, "Tokens")."""
+    everything = table.BY_ORGANIZATION_ROLE["owner"]
+    in_place = frozenset(p for p in everything if not p.startswith(LIMITED)) | {"organization.read"}
+    of_family = frozenset(p for p in everything if p.startswith("service.")) | {"project.read", "organization.read"}
+    name_alone = frozenset({"organization.read"})
+    reading = everything & table.READ_SCOPE
+    return [
+        _token(owner, "read", reading, reading),
+        _token(owner, "write", everything, everything),
+        _token(owner, "project:acme-prod", in_place, name_alone),
+        _token(owner, "project:acme-lab", frozenset(), name_alone),
+        _token(owner, "project:other-prod", frozenset(), frozenset()),
+        _token(owner, "family:toys", of_family, name_alone),
+        _token(owner, "family:databases", of_family, name_alone, sees_family=False),
+    ]
+
+
+def _token(
+    owner: User, scope: str, project: frozenset[str], organization: frozenset[str], *, sees_family: bool = True
+) -> Who:
+    return Who(scope, owner, project, organization, sees_family, (scope,), api=_bearer(owner, scope))
+
+
+def _nobody() -> Who:
+    return Who("nobody", None, frozenset(), frozenset(), browser=Asker())
+
+
+def _bearer(user: User, *scopes: str) -> Asker:
+    token, plain = token_of(user, *scopes)
+    ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now() + datetime.timedelta(hours=1))
+    return Asker(headers={"authorization": f"Bearer {plain}"})
