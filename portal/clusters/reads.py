@@ -61,9 +61,14 @@ def _guarded(cluster: Cluster, read: Callable[[], Answer]) -> Answer:
 
 
 def reveal(cluster: Cluster, handle: str, connection: Connection) -> Mapping[str, Any]:
-    """Return a login's user name, password, URI, environment, snippets and CA, with every placeholder filled."""
+    """Return a login's user name, password, URI, environment, snippets and CA, with every placeholder filled.
+
+    Raises TemporaryError where the cluster does not answer, or the engine has not made the login's secret yet.
+    """
     backend = backend_of(cluster)
     secrets = _guarded(cluster, lambda: backend.reveal(handle, [connection.secret]))
+    if connection.secret not in secrets:
+        raise TemporaryError("This login is not ready yet. Try again in a few seconds.")
     fill = _filler(connection, secrets)
     return {
         "username": connection.username,

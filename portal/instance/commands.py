@@ -20,7 +20,7 @@ def web(port: int | None = None) -> list[str]:
         *("--threads", os.environ.get("WEB_THREADS", "16")),
         *("--timeout", "60", "--graceful-timeout", "5", "--keep-alive", "15"),
         *("--worker-tmp-dir", "/dev/shm"),  # noqa: S108 - its heartbeat file must not wait for a disk
-        *("--access-logfile", "-", "--no-control-socket"),
+        *("--access-logfile", "-", "--logger-class", "portal.instance.access_log.AccessLog", "--no-control-socket"),
     ]
 
 

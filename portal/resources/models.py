@@ -106,6 +106,7 @@ class Resource(models.Model):
     objects = ResourceQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = "service", "services"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
@@ -183,6 +184,7 @@ class Child(models.Model):
     objects = ChildQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = "part", "parts"
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["resource", "kind", "name"], name="one_child_per_name"),

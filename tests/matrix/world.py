@@ -58,7 +58,9 @@ class World:
     foreign_token: ApiToken
     whos: dict[str, Who] = field(default_factory=dict)
 
-    def names(self, resource: Resource, project: str, organization: str, member: str, token: ApiToken) -> dict[str, str]:
+    def names(
+        self, resource: Resource, project: str, organization: str, member: str, token: ApiToken
+    ) -> dict[str, str]:
         """Return what stands for each id of a path when it is about ``resource``."""
         login, backup = resource.children.get(kind="users"), resource.children.get(kind="backups")
         operation = resource.operations.get()
@@ -123,7 +125,9 @@ def build(backend: MemoryBackend) -> World:
     mine, sibling = service(prod, cluster, "box"), service(prod, cluster, "second")
     foreign = service(theirs, cluster, "foreign")
     for row in (mine, sibling, foreign):
-        secrets = {f"user-{child.id}": {"password": f"canary-{child.id}"} for child in row.children.filter(kind="users")}
+        secrets = {
+            f"user-{child.id}": {"password": f"canary-{child.id}"} for child in row.children.filter(kind="users")
+        }
         backend.secrets[row.handle] = secrets
     tokens = token_of(people["developer"], "read", name="old")[0], token_of(people["stranger"], name="theirs")[0]
     world = World(backend, prod, mine, sibling, foreign, people, *tokens)
@@ -144,7 +148,13 @@ def service(project: Project, cluster: Cluster, name: str) -> Resource:
     Child.objects.create(resource=row, kind="users", name="admin", spec=login, state="ready", observed_generation=1)
     artifact = {"artifact": "one.tar", "bytes": 10}
     Child.objects.create(
-        resource=row, kind="backups", name="one", state="succeeded", facts=artifact, observed_generation=1, finished_at=now
+        resource=row,
+        kind="backups",
+        name="one",
+        state="succeeded",
+        facts=artifact,
+        observed_generation=1,
+        finished_at=now,
     )
     later = now + datetime.timedelta(minutes=5)
     made = Operation.objects.create(
@@ -162,14 +172,13 @@ def service(project: Project, cluster: Cluster, name: str) -> Resource:
 
 def _people(people: Mapping[str, User]) -> list[Who]:
     """Return everybody with what the one table of permissions says of their roles."""
-    organization_role = dict.fromkeys(("owner", "admin", "billing", "auditor"), "") | {
-        name: "member" for name in ("project_admin", "developer", "viewer", "member")
-    }
+    organization_role = dict.fromkeys(("project_admin", "developer", "viewer", "member"), "member")
+    organization_role |= {name: name for name in ("owner", "admin", "billing", "auditor")}
     project_role = {"project_admin": "admin", "developer": "developer", "viewer": "viewer"}
     provider = {"operator": table.OPERATOR, "support": table.SUPPORT}
     found = []
     for name, user in people.items():
-        role = (organization_role[name] or name) if name in organization_role else None
+        role = organization_role.get(name)
         in_organization = table.organization_permissions(role) | provider.get(name, frozenset())
         in_project = in_organization | table.BY_PROJECT_ROLE.get(project_role.get(name, ""), frozenset())
         browser = Asker()

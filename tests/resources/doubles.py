@@ -250,7 +250,8 @@ class MemoryBackend:
 
     def reveal(self, handle: str, names: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
         self._answer()
-        return {name: self.secrets[handle][name] for name in names}
+        stored = self.secrets[handle]
+        return {name: stored[name] for name in names if name in stored}
 
     def logs(self, handle: str, **range_: Any) -> list[LogLine]:
         return []

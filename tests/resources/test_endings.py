@@ -10,7 +10,7 @@ from portal.accounts.models import User
 from portal.core import registry
 from portal.core.actors import Actor
 from portal.core.drivers import Phase, UnitState
-from portal.core.errors import PermanentError, Problem
+from portal.core.errors import PermanentError, Problem, TemporaryError
 from portal.projects.models import Project
 from portal.resources import actions, engine
 from portal.resources.models import Child, Operation, Resource
@@ -244,3 +244,27 @@ def test_a_login_that_goes_or_whose_service_is_stopped_is_not_exchanged(
     actions.delete_child(actor, alice)
     with pytest.raises(Problem, match="is being deleted"):
         actions.rotate_credential(actor, alice)
+
+
+def test_a_login_whose_secret_is_not_made_yet_says_so(running: Resource, actor: Actor) -> None:
+    alice = actions.create_child(actor, running, USERS, name="alice").child
+    assert alice is not None
+    with pytest.raises(TemporaryError, match="not ready yet"):
+        actions.reveal(actor, alice)
+    turn(running)
+    assert str(actions.reveal(actor, alice)["password"]).startswith("canary-")
+
+
+def test_taking_one_backup_away_does_not_end_another_that_runs(
+    running: Resource, actor: Actor, kernel: MemoryBackend
+) -> None:
+    old = actions.create_child(actor, running, BACKUPS).child
+    assert old is not None
+    turn(running)
+    kernel.obey = False
+    making = actions.create_child(actor, running, BACKUPS)
+    removal = actions.delete_child(actor, old)
+    assert (state_of(making), state_of(removal)) == ("queued", "queued")
+    assert making.child is not None
+    actions.delete_child(actor, making.child)
+    assert (state_of(making), state_of(removal)) == ("cancelled", "queued")

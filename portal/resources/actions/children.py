@@ -38,9 +38,12 @@ def create_child(
 
 
 def begin(actor: Actor, resource: Resource, kind: ChildKind, child: Child, word: str, **options: Any) -> Operation:
-    """Open the operation of a child in its lane; a run's is called after what it does ("backup")."""
+    """Open the operation of a child in its lane; a run's is called after what it does ("backup").
+
+    Taking one away is in the child's own lane, so that it never ends what another is doing in a lane that they share.
+    """
     operations.touch(resource)
-    lane = kind.lane or child_key(kind.slug, child.id)
+    lane = (word != "delete" and kind.lane) or child_key(kind.slug, child.id)
     is_run = kind.nature is Nature.RUN and word == "create"
     name = kind.slug.removesuffix("s") if is_run else f"{word}_{kind.slug.removesuffix('s')}"
     return operations.begin(
@@ -166,6 +169,8 @@ def remove(actor: Actor, resource: Resource, child: Child) -> Operation:
     child.deletion_requested_at, child.state = timezone.now(), "pending"
     child.generation += 1
     child.save(update_fields=["deletion_requested_at", "state", "generation"])
+    for lane in Operation.objects.filter(child=child).open().values_list("lane", flat=True):
+        operations.clear_lane(resource, lane, by="delete", supersede=True)
     return begin(actor, resource, kind_of(child), child, "delete", supersede=True)
 
 

@@ -45,7 +45,11 @@ def test_the_page_holds_no_secret_until_it_is_asked_for(
     assert secret in part
     assert "<html" not in part
     assert 'id="secret-password"' in part
-    assert "connection-details" in htmx.post(f"{path}/{credential}/reveal").content.decode()
+    shown, masked = htmx.post(f"{path}/{credential}/reveal").content.decode().split("<template>")
+    assert 'id="connection-details" data-hide-after="30"' in shown
+    assert secret in shown
+    assert MASK in masked  # what the page goes back to after 30 seconds
+    assert secret not in masked
     assert AuditEvent.objects.filter(action="service.reveal").count() == 3
     assert secret not in browser.get(path).content.decode()
 
