@@ -17,6 +17,7 @@ from portal.core.errors import FieldError, Problem, invalid
 from portal.core.pricing import Price, pricer
 from portal.projects import access
 from portal.projects.models import Project
+from portal.resources import links
 from portal.resources.actions.checking import Order, OrderRequest, check
 from portal.resources.models import Quote, Resource
 
@@ -24,10 +25,12 @@ VALID_FOR = datetime.timedelta(minutes=30)
 CHANGEABLE = ("plan", "spec", "running")
 
 
+@transaction.atomic
 def quote_order(actor: Actor, project: Project, request: OrderRequest) -> Quote:
     """Say what an order would cost. Raises Problem as the order itself would."""
     access.require(actor, project, "service.create", on=project.slug)
     checked = check(actor, request, named=bool(request.name))
+    links.resolve(project, checked.spec)
     after = pricer().price(checked.offering, checked.plan, checked.spec, region=checked.cluster.region.slug)
     living = Resource.objects.living().filter(project=project).count()
     quota = {"services": {"used": living, "limit": project.max_services, "adds": 1}}
@@ -35,6 +38,7 @@ def quote_order(actor: Actor, project: Project, request: OrderRequest) -> Quote:
     return _save(actor, project, None, fingerprint_of_order(checked), body)
 
 
+@transaction.atomic
 def quote_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) -> Quote:
     """Say what a change of plan, spec or running would cost, and how long connections would drop."""
     access.require(actor, resource.project, "service.read", on=resource.name)
@@ -52,6 +56,7 @@ def quote_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) ->
     spec, errors = specs.validate(resource.offering.spec, {**customer_fields(before), **asked}, at="/change/spec")
     if spec is None or (errors := specs.refused_changes(before, spec)):
         raise invalid(*errors)
+    links.resolve(resource.project, spec, source=resource)
     running = bool(change.get("running", resource.running))
     region = resource.region.slug
     now = pricer().price(resource.offering, resource.plan, before, region=region, running=resource.running)
