@@ -55,8 +55,10 @@ def _has_pip(python: Path) -> bool:
 
 
 def _fetched(scratch: Path) -> str | None:
-    """Return the pinned wheel, from the index that the machine's pip is set to use."""
+    """Return the pinned wheel, from the index that the machine's pip is set to use; None where none is set."""
     page = _page()
+    if page is None:
+        return None
     try:
         link = _link(page, _get(page).decode("utf-8", "replace"))
         content = _get(link) if link else b""
@@ -71,8 +73,9 @@ def _fetched(scratch: Path) -> str | None:
     return str(wheel)
 
 
-def _page() -> str:
-    return index_url().rstrip("/") + "/pip/"
+def _page() -> str | None:
+    index = index_url()
+    return f"{index.rstrip('/')}/pip/" if index else None
 
 
 def _get(url: str) -> bytes:
@@ -89,8 +92,8 @@ def _link(page: str, html: str) -> str | None:
     return urljoin(page, found.group(0)[6:-1]) if found else None
 
 
-def index_url() -> str:
-    """Return the index that pip would use here: the environment's, else its configuration files', else the default."""
+def index_url() -> str | None:
+    """Return the index that pip is told to use here: the environment's, else its configuration files'."""
     given = os.environ.get("PIP_INDEX_URL")
     if given:
         return given

@@ -38,7 +38,8 @@ def test_a_broken_configuration_file_is_passed_over(bare: Path, monkeypatch: pyt
     (bare / "broken.conf").write_text("index-url without a section")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(bare / "broken.conf"))
 
-    assert pip.index_url()
+    assert pip.index_url() is None
+    assert pip._fetched(bare) is None
 
 
 def test_a_fetched_wheel_is_believed_by_its_checksum_only(
