@@ -8,9 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.catalog.queries import unavailable_versions
 from portal.clusters.models import Cluster
 from portal.core.offerings import Offering
 from portal.projects.models import Project
+from portal.resources.actions.checking import name_errors
 
 
 class OrderForm(forms.Form):
@@ -45,16 +47,29 @@ class OrderForm(forms.Form):
         super().__init__(data=data, initial=initial)
         self.offering = offering
         today = timezone.now().date()
+        missing = unavailable_versions(offering, clusters)
+        offered = [version for version in offering.versions if version.line not in missing]
         choices: dict[str, list[tuple[str, str]]] = {
             "project": [(project.slug, f"{project.organization.name} / {project.name}") for project in projects],
             "region": [(cluster.region.slug, cluster.region.name) for cluster in clusters],
-            "version": [(v.line, _version_label(v.line, v.ended(today))) for v in offering.versions],
+            "version": [(v.line, _version_label(v.line, v.ended(today))) for v in offered],
             "plan": [(plan.slug, str(plan.name)) for plan in offering.plans],
         }
         for name, options in choices.items():
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)  # noqa: S101
             field.choices = options
+        self.fields["version"].help_text = " ".join(
+            _("%(line)s can't be had here: %(reason)s.") % {"line": line, "reason": reason}
+            for line, reason in missing.items()
+        )
+
+    def clean_name(self) -> str:
+        """Refuse here what the order would refuse, so that every wrong field is named at once."""
+        name: str = self.cleaned_data["name"]
+        for error in name_errors(name):
+            raise forms.ValidationError(error.detail)
+        return name
 
     def clean_tags(self) -> dict[str, str]:
         """Read ``key=value`` pairs, separated by commas or spaces."""

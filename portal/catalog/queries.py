@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from portal.clusters.models import Cluster
 from portal.clusters.placement import Place, enabled_clusters, places
 from portal.core import registry
-from portal.core.offerings import Offering, Plan, Version
+from portal.core.offerings import Offering, Plan
 from portal.core.pricing import Price, pricer
 from portal.core.specs import Spec
 
@@ -95,8 +95,7 @@ def _reason(offering: Offering, plan: Plan, cluster: Cluster | None, release: st
     return str(places(offering, [cluster], release=release, plan=plan)[0].reason) if cluster else ""
 
 
-def orderable_versions(offering: Offering, cluster: Cluster | None) -> list[Version]:
-    """Return the versions that this host or cluster can get."""
-    if cluster is None:
-        return list(offering.versions)
-    return [v for v in offering.versions if places(offering, [cluster], release=v.newest)[0].usable]
+def unavailable_versions(offering: Offering, clusters: list[Cluster]) -> dict[str, str]:
+    """Return the lines that none of these clusters can get, each with the reason of the first."""
+    answers = {v.line: places(offering, clusters, release=v.newest) for v in offering.versions}
+    return {line: str(found[0].reason) for line, found in answers.items() if found and not any(p.usable for p in found)}

@@ -53,7 +53,10 @@ class SpecForm(forms.Form):
         return {name: self._value(name, value) for name, value in pairs if not self._is_left_out(name, value)}
 
     def _is_left_out(self, name: str, value: Any) -> bool:
-        return value is None and not _takes_none(self.spec.model_fields[name])
+        """Whether a setting keeps its default: it was not sent (a checkbox never is when off), or says nothing."""
+        info = self.spec.model_fields[name]
+        not_sent = self.add_prefix(name) not in self.data and inner_type(info) is not bool
+        return not_sent or (value is None and not _takes_none(info))
 
     def _value(self, name: str, value: Any) -> Any:
         info = self.spec.model_fields[name]

@@ -1,7 +1,9 @@
 """Numbers, sizes, amounts and times as text, by locale. The filters and tags of ``ui`` and e-mail texts use them."""
 
 import datetime
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -102,3 +104,9 @@ def _distance(seconds: int) -> tuple[int, str, str]:
         return n, ngettext("%(n)d month ago", "%(n)d months ago", n), ngettext("in %(n)d month", "in %(n)d months", n)
     n = max(1, round(seconds / (365.25 * 86400)))
     return n, ngettext("%(n)d year ago", "%(n)d years ago", n), ngettext("in %(n)d year", "in %(n)d years", n)
+
+
+def read(item: Any, name: str, default: Any = "") -> Any:
+    """Read a key or an attribute, so that components take dicts, dataclasses and models alike."""
+    found = item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
+    return default if found is None else found

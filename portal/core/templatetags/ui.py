@@ -19,10 +19,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from portal.core.templatetags import filters, formats, graphs, icons, states
+from portal.core.templatetags import data, filters, formats, icons, states
 
 register = template.Library()
 register.filters.update(filters.register.filters)
+register.tags.update(data.register.tags)
 
 
 def _draw(component: str, context: Mapping[str, Any]) -> SafeString:
@@ -45,12 +46,6 @@ def _attribute(name: str, value: Any) -> SafeString:
     return format_html(" {}", name) if value is True else format_html(' {}="{}"', name, value)
 
 
-def _get(item: Any, name: str, default: Any = "") -> Any:
-    """Read a key or an attribute, so that components take dicts, dataclasses and models alike."""
-    found = item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
-    return default if found is None else found
-
-
 # ---- icons and words -------------------------------------------------------------------------------------------------
 @register.simple_tag
 def icon(name: str, title: str = "", css: str = "") -> SafeString:
@@ -61,8 +56,8 @@ def icon(name: str, title: str = "", css: str = "") -> SafeString:
 @register.inclusion_tag("components/tile.html")
 def offering_icon(offering: Any, size: str = "") -> dict[str, Any]:
     """Draw a product's tile: its icon or initials in its own hue. Takes an Offering or a slug; size small or large."""
-    slug = offering if isinstance(offering, str) else str(_get(offering, "slug"))
-    name = "" if isinstance(offering, str) else str(_get(offering, "icon"))
+    slug = offering if isinstance(offering, str) else str(formats.read(offering, "slug"))
+    name = "" if isinstance(offering, str) else str(formats.read(offering, "icon"))
     shown = name if name not in ("", "box", "database") and icons.exists(name) else ""
     return {"icon": shown, "initials": icons.initials(slug), "hue": icons.hue(slug), "size": size}
 
@@ -234,9 +229,9 @@ def pagination(context: Context, page: Any) -> dict[str, Any]:
     later = "cursor" in query
     query.pop("cursor", None)
     first = query.urlencode()
-    query["cursor"] = str(_get(page, "next_cursor"))
-    shown = len(_get(page, "items", ()) if not isinstance(page, Mapping) else page.get("items", ()))
-    found = {"shown": shown, "total": _get(page, "total_count", None), "later": later, "first": first}
+    query["cursor"] = str(formats.read(page, "next_cursor"))
+    shown = len(formats.read(page, "items", ()) if not isinstance(page, Mapping) else page.get("items", ()))
+    found = {"shown": shown, "total": formats.read(page, "total_count", None), "later": later, "first": first}
     return found | {"next": query.urlencode() if query["cursor"] else ""}
 
 
@@ -249,99 +244,6 @@ def th(context: Context, field: str, label: str, css: str = "", default: str = "
     query["sort"] = f"{field}.{'desc' if current == 'asc' else 'asc'}"
     query.pop("cursor", None)
     return {"label": label, "css": css, "current": current, "query": query.urlencode()}
-
-
-# ---- data ------------------------------------------------------------------------------------------------------------
-@register.inclusion_tag("components/price.html")
-def price(value: Any, stacked: bool = False) -> dict[str, Any]:
-    """Draw a Price (``hourly``, ``monthly_estimate``, ``currency``): the hour binds, the month is an estimate."""
-    currency = str(_get(value, "currency", "EUR"))
-    amount = formats.decimal(_get(value, "hourly", 0))
-    month = formats.money(_get(value, "monthly_estimate", 0), currency)
-    return {"free": not amount, "hourly": formats.hourly(amount, currency), "month": month, "stacked": stacked}
-
-
-@register.inclusion_tag("components/stat.html")
-def stat(label: str, value: Any, unit: str = "", hint: str = "", values: Sequence[graphs.Value] = ()) -> dict[str, Any]:
-    """Draw one figure, inside ``<dl class="stats">``; ``values`` adds a sparkline."""
-    return {"label": label, "value": value, "unit": unit, "hint": hint, "values": values}
-
-
-@register.inclusion_tag("components/meter.html")
-def meter(value: Any, maximum: Any, label: str) -> dict[str, Any]:
-    """Draw how full something is; from 80 % on it warns, from 95 % on it alarms."""
-    limit = formats.decimal(maximum)
-    share = float(formats.decimal(value) / limit) * 100 if limit else 0.0
-    tone = "danger" if share >= 95 else "warning" if share >= 80 else "info"
-    return {"percent": round(min(share, 100)), "label": label, "tone": tone}
-
-
-@register.inclusion_tag("components/sparkline.html")
-def sparkline(values: Sequence[graphs.Value], label: str = "") -> dict[str, Any]:
-    """Draw a small line without axes; ``label`` says in words what it shows."""
-    low, high = graphs.bounds(values)
-    return {"pieces": graphs.pieces(values, 80, 24, low, high), "label": label}
-
-
-@register.inclusion_tag("components/chart.html")
-def chart(id: str, title: str, times: Sequence[Any], series: Sequence[Any], unit: str = "count") -> dict[str, Any]:
-    """Draw series over time: SVG by the server, uPlot where JavaScript runs, and the numbers in a table.
-
-    ``times``: datetimes; ``series``: items with ``name`` and ``values`` as long as ``times`` (None is a gap);
-    ``unit``: percent, bytes, count, per_second, seconds, money.
-    """
-    values = [
-        list(_get(item, "values", ())) if not isinstance(item, Mapping) else list(item["values"]) for item in series
-    ]
-    low, high = graphs.bounds((value for row in values for value in row), unit=unit)
-    names = [str(_get(item, "name")) for item in series]
-    lines = [
-        graphs.Line(name, index % icons.HUES + 1, graphs.pieces(row, 600, 160, low, high))
-        for index, (name, row) in enumerate(zip(names, values, strict=True))
-    ]
-    rows = list(zip([formats.moment(time) for time in times], zip(*values, strict=True), strict=True))
-    return {"id": id, "title": title, "lines": lines, "rows": rows, "unit": unit, "names": names}
-
-
-@register.inclusion_tag("components/steps.html")
-def steps(items: Iterable[Any], label: str = "") -> dict[str, Any]:
-    """Draw an operation's steps: ``name`` or ``title``, ``state``, ``message``, ``started_at``, ``finished_at``."""
-    return {"items": [_step(item) for item in items], "label": label or _("Progress")}
-
-
-def _step(item: Any) -> dict[str, Any]:
-    started, ended = formats.moment(_get(item, "started_at", None)), formats.moment(_get(item, "finished_at", None))
-    name = str(_get(item, "state", "waiting"))
-    title = _get(item, "title") or str(_get(item, "name")).replace("_", " ").capitalize()
-    took = (ended - started).total_seconds() if started and ended else None
-    shown = {"title": title, "state": name, "word": states.step_word(name), "message": _get(item, "message")}
-    return shown | {"since": started if name == "running" else None, "took": took}
-
-
-@register.inclusion_tag("components/timeline.html")
-def timeline(events: Iterable[Any], label: str = "") -> dict[str, Any]:
-    """Draw events, newest first: ``message``, ``at``, and may have ``tone`` or ``severity``, ``icon``, ``detail``."""
-    return {"events": [_event(event) for event in events], "label": label or _("Events")}
-
-
-def _event(event: Any) -> dict[str, Any]:
-    severity = str(_get(event, "severity"))
-    tone = str(_get(event, "tone")) or {"warning": "warning", "error": "danger"}.get(severity, "neutral")
-    shown = str(_get(event, "icon")) or ("circle-dot" if tone == "neutral" else states.TONE_ICONS.get(tone, "info"))
-    return {
-        "message": _get(event, "message"),
-        "at": _get(event, "at", None),
-        "tone": tone,
-        "icon": shown,
-        "detail": _get(event, "detail"),
-    }
-
-
-@register.inclusion_tag("components/log.html")
-def log(lines: Iterable[Any], id: str = "log", label: str = "") -> dict[str, Any]:
-    """Draw log lines: text, or ``text``, ``at`` and ``level`` (error, warning); app.js scrolls to the end."""
-    rows = [{"text": line} if isinstance(line, str) else line for line in lines]
-    return {"lines": rows, "id": id, "label": label or _("Log")}
 
 
 @register.inclusion_tag("components/skeleton.html")
@@ -357,8 +259,8 @@ def plan_card(
     """Draw a Plan as a radio card; ``unavailable`` says why it can't be chosen here."""
     context = {"plan": plan, "price": price, "name": name, "checked": checked, "unavailable": unavailable}
     return context | {
-        "currency": str(_get(price, "currency", "EUR")),
-        "free": price is not None and not _get(price, "hourly", 0),
+        "currency": str(formats.read(price, "currency", "EUR")),
+        "free": price is not None and not formats.read(price, "hourly", 0),
     }
 
 

@@ -4,11 +4,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from portal.core.drivers import RunResult, Unit, UnitState
+from portal.core.drivers import Unit, UnitState
 
 _UNIT = TypeAdapter(Unit)
 _STATE = TypeAdapter(UnitState)
-_RESULT = TypeAdapter(RunResult)
 
 
 def unit_to_json(unit: Unit) -> dict[str, Any]:
@@ -27,7 +26,3 @@ def state_to_json(state: UnitState) -> dict[str, Any]:
 def state_from_json(value: dict[str, Any]) -> UnitState:
     """Raises ValueError for what is no state."""
     return _STATE.validate_python(value, strict=False)
-
-
-def result_to_json(result: RunResult) -> dict[str, Any]:
-    return _RESULT.dump_python(result, mode="json")  # type: ignore[no-any-return]

@@ -113,8 +113,3 @@ def memory_bytes(pid: int, rss: int) -> int:
     except (OSError, ValueError):
         pass
     return rss
-
-
-def uptime() -> float:
-    """Return seconds since boot, the clock that start times are given in."""
-    return float((_PROC / "uptime").read_text().split()[0])

@@ -33,7 +33,6 @@ class Package:
     links: Mapping[str, str]
     smoke: tuple[str, ...]  # argv, the first relative to the prefix
     expect: str  # what the smoke test must print
-    requires: tuple[str, ...] = ()
     machines: tuple[str, ...] = ("x86_64",)
     wrappers: Mapping[str, str] = field(default_factory=dict)  # bin name → executable that needs the tree's libraries
 
