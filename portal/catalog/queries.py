@@ -11,6 +11,7 @@ from portal.core import registry
 from portal.core.offerings import Offering, Plan
 from portal.core.pricing import Price, pricer
 from portal.core.specs import Spec
+from portal.resources.parts import price_with_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ def plan_choices(
     """Return every plan with its price for these settings, in one cluster."""
     region = cluster.region.slug if cluster else ""
     return [
-        PlanChoice(plan, pricer().price(offering, plan, spec, region=region), _reason(offering, plan, cluster, release))
+        PlanChoice(
+            plan, price_with_parts(offering, plan, spec, region=region), _reason(offering, plan, cluster, release)
+        )
         for plan in offering.plans
     ]
 

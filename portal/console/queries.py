@@ -8,11 +8,12 @@ from django.http import HttpRequest
 
 from portal.catalog import queries as catalog
 from portal.core.actors import Actor
-from portal.core.pricing import HOURS_PER_MONTH, Price, pricer
+from portal.core.pricing import HOURS_PER_MONTH, Price
 from portal.projects.queries import current_project
 from portal.resources import queries
 from portal.resources.access import visible_resources
 from portal.resources.models import Event, Resource
+from portal.resources.parts import price_with_parts
 from portal.resources.presenters.activity import Line, timeline_of
 
 RECENT = 6
@@ -52,4 +53,4 @@ def _lines(events: list[Event]) -> list[Line]:
 def price_of(resource: Resource) -> Price:
     """Return what a service costs as it is now."""
     spec, region = resource.load_spec(), resource.region.slug
-    return pricer().price(resource.offering, resource.plan, spec, region=region, running=resource.running)
+    return price_with_parts(resource.offering, resource.plan, spec, region=region, running=resource.running)

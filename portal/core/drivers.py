@@ -12,7 +12,7 @@ a path or a secret:
 
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -101,6 +101,7 @@ class View:
     links: Mapping[str, LinkView] = field(default_factory=dict)
     origin: Origin | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    batches: Mapping[str, int] = field(default_factory=dict)  # kind -> revision of its document that is asked for
 
     def of_kind(self, kind: str) -> tuple[ChildView, ...]:
         """Return the children of one kind, oldest first."""
@@ -143,6 +144,7 @@ class Run:
     while_stopped: bool = False
     artifact: str = ""  # file name under {{artifacts}} that this run makes; its size and sha256 become facts
     cancelled: bool = False
+    covers: tuple[str, ...] = ()  # keys of other runs that its success counts for: they need not run
 
 
 # ---- the local backend's vocabulary ----------------------------------------------------------------------------------
@@ -159,8 +161,22 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """The file that holds all children of a batch kind, as ``Batching.document`` writes it, at ``path``."""
+
+    kind: str
+    path: str
+    revision: int
+    on_change: str = "reload"
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
-    """A command of preparation: all run once, in order, before the first start; a crash repeats them all."""
+    """A command of preparation: all run once, in order, before the first start; a crash repeats them all.
+
+    Those of the groundwork are the same for every service of a release: they know ``{{dir}}`` and packages alone, no
+    secret, no port, nothing of a customer's, and what they make may be moved. So a backend may run them beforehand.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -178,6 +194,7 @@ class Probe:
     env: Mapping[str, str] = field(default_factory=dict)
     timeout_seconds: float = 5.0
     every_seconds: float = 15.0  # once ready; while starting it is tried in quick succession
+    after: str = ""  # a path that appears before the engine can answer; while starting nothing is tried before
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +236,7 @@ class Unit:
     probe: Probe
     ports: tuple[str, ...]
     files: tuple[File, ...] = ()
+    groundwork: tuple[Command, ...] = ()  # the preparation's first part, see ``Command``
     prepare: tuple[Command, ...] = ()
     before_start: tuple[Command, ...] = ()  # quick and repeatable; run before each start
     runs: tuple[Run, ...] = ()
@@ -234,6 +252,7 @@ class Unit:
     reload_signal: str = ""  # empty: a reload is a restart
     sampler: Sampler | None = None
     keep_artifacts: tuple[str, ...] = ()  # artifact names that are still wanted; others are removed
+    documents: tuple[Document, ...] = ()
 
 
 class Phase(StrEnum):
@@ -291,6 +310,8 @@ class UnitState:
     memory_bytes: int = 0
     certificate_expires_at: datetime.datetime | None = None
     sample: Mapping[str, float] = field(default_factory=dict)
+    documents: Mapping[str, int] = field(default_factory=dict)  # kind -> revision that the engine works with
+    refused: Mapping[str, Mapping[uuid.UUID, str]] = field(default_factory=dict)  # kind -> child -> why
 
 
 # ---- what the driver answers -----------------------------------------------------------------------------------------
@@ -329,6 +350,14 @@ class ChildObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchObservation:
+    """What became of a batch kind: the revision that is in force, and why some children were refused, by their ids."""
+
+    revision: int
+    refused: Mapping[uuid.UUID, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What the driver makes of a backend's state. ``due_in`` None means: a settled service, look again at the sweep."""
 
@@ -339,6 +368,7 @@ class Observation:
     steps: tuple[UnitStep, ...] = ()
     settled: bool = False  # nothing is left to do for this generation
     due_in: datetime.timedelta | None = None
+    batches: Mapping[str, BatchObservation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +412,14 @@ class KubernetesDriver(Protocol):
     def observe(self, view: View, objects: list[dict[str, Any]]) -> Observation: ...
 
     def connect(self, view: View) -> tuple[Connection, ...]: ...
+
+
+class Batching(Protocol):
+    """What a driver has besides, where its offering has a batch kind."""
+
+    def document(self, view: View, kind: str, children: Iterable[ChildView]) -> Iterable[str]:
+        """Write the document of all children that are wanted, oldest first, piece by piece."""
+        ...
 
 
 Driver = LocalDriver | KubernetesDriver

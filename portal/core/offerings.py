@@ -133,13 +133,21 @@ class Nature(StrEnum):
     RUN = "run"
 
 
+class Sync(StrEnum):
+    """How children reach the backend: each seen by every turn, or all of a kind as one document when some changed."""
+
+    EACH = "each"
+    BATCH = "batch"
+
+
 @dataclass(frozen=True, slots=True)
 class ChildKind:
     """A part that a service can have: its plural slug is tab, API path and permission.
 
     ``prefix`` begins its public ids. ``credential`` marks kinds whose children are logins. ``verbs`` names what can be
     done: create, update, delete, cancel, retry, download. ``protected(spec)`` says why a child may not be deleted.
-    ``initial(spec)`` names what each new service starts with.
+    ``initial(spec)`` names what each new service starts with. Kinds of which there may be thousands are ``sync=BATCH``:
+    the driver writes one document of them all, and a turn looks at none of them.
     """
 
     slug: str
@@ -162,7 +170,25 @@ class ChildKind:
     columns: tuple[tuple[str, Text], ...] = ()  # (fact or spec field, heading) shown in the table
     initial: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     protected: Callable[[Any], Text] | None = None
-    sync: str = "each"  # "batch": one desired-state document for all children
+    sync: Sync = Sync.EACH
+
+    @property
+    def is_batch(self) -> bool:
+        return self.sync is Sync.BATCH
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A service that another one brings along for its own use, seen by its driver as the link ``role``.
+
+    It is made, stopped and deleted with its owner, is hidden from lists, and counts for limits, prices and bill.
+    """
+
+    role: str
+    offering: str
+    plan: str
+    version: str = ""  # empty: the default line
+    spec: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +256,7 @@ class Offering:
     create_deadline_seconds: int = 300
     expected_seconds: int = 20
     isolation: str = "project"
+    parts: Callable[[Plan, Any], tuple[Part, ...]] | None = None  # of a plan and a spec: the services it brings along
     conflicts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # lane -> lanes that must be idle
 
     def version(self, text: str) -> tuple[Version, str] | None:
@@ -243,8 +270,8 @@ class Offering:
 
     @property
     def has_links(self) -> bool:
-        """Whether a field of the spec names another service."""
-        return any(meta_of(info).ref for info in self.spec.model_fields.values())
+        """Whether a field of the spec names another service, or it brings some along."""
+        return self.parts is not None or any(meta_of(info).ref for info in self.spec.model_fields.values())
 
     @property
     def default_version(self) -> Version:

@@ -15,6 +15,7 @@ from portal.core.offerings import Offering, Plan
 from portal.core.specs import Spec
 from portal.projects.models import Project
 from portal.resources.models import Resource
+from portal.resources.parts import PlannedPart, with_parts_of_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +30,40 @@ class Request:
     spec: Spec
     resource: Resource | None = None
 
+    @property
+    def brings(self) -> tuple[PlannedPart, ...]:
+        """What comes along, however deep."""
+        return tuple(with_parts_of_parts(self.offering, self.plan, self.spec))
+
+    @property
+    def adds(self) -> int:
+        """How many services there would be more."""
+        if self.resource is None:
+            return 1 + len(self.brings)
+        row = self.resource
+        return len(self.brings) - len(tuple(with_parts_of_parts(row.offering, row.plan, row.load_spec())))
+
 
 def admit(request: Request) -> None:
     """Ask everybody; the first who refuses raises a Problem. Counting happens under a lock on the project."""
     project = Project.objects.select_for_update(no_key=True).get(id=request.project.id)
-    if request.resource is None:
-        _within_limit(project)
+    if request.adds > 0:
+        _within_limit(project, request.adds)
     for name in settings.ADMISSION:
         judge: Callable[[Request], None] = import_string(name)
         judge(request)
 
 
-def _within_limit(project: Project) -> None:
+def _within_limit(project: Project, adds: int) -> None:
     current = Resource.objects.living().filter(project=project).count()
-    if current < project.max_services:
+    if current + adds <= project.max_services:
         return
     detail = _("Project %(project)s has %(current)d of %(limit)d services. Delete one, or ask for more.") % {
         "project": project.slug,
         "current": current,
         "limit": project.max_services,
     }
-    extra = {"resource": "services", "quota": project.max_services, "current": current, "requested": 1}
+    extra = {"resource": "services", "quota": project.max_services, "current": current, "requested": adds}
     raise Problem("quota_exceeded", HTTPStatus.FORBIDDEN, detail, extra=extra)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from portal.core import texts
 from portal.core.errors import FieldError, invalid
 from portal.core.offerings import No, Offering
 
@@ -48,8 +49,8 @@ def _errors_of(entry: Mapping[str, Any], at: str, seen: set[Network]) -> list[Fi
     if len(str(entry.get("description", ""))) > LONGEST_DESCRIPTION:
         detail = _("A description has at most %(most)d characters.") % {"most": LONGEST_DESCRIPTION}
         return [FieldError(f"{at}/description", "too_long", detail)]
-    if not str(entry.get("description", "")).isprintable():
-        return [FieldError(f"{at}/description", "invalid", _("Write the description on one line."))]
+    if faults := texts.errors(f"{at}/description", str(entry.get("description", ""))):
+        return faults
     try:
         network = _network(entry)
     except ValueError:

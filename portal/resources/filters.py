@@ -62,7 +62,7 @@ class ServiceFilter:
         ordering = [f"{sign}id"] if field == "id" else [f"{sign}{field}", f"{sign}id"]
         shown = list(self._after(found, field, descends).order_by(*ordering)[: PAGE + 1])
         more = shown[PAGE - 1] if len(shown) > PAGE else None
-        return Page(shown[:PAGE], _cursor_of(more, field) if more else "", found.count())
+        return Page(shown[:PAGE], cursor_of(more, field) if more else "", found.count())
 
     def _narrowed(self, rows: QuerySet[Resource]) -> QuerySet[Resource]:
         if self.text:
@@ -92,7 +92,8 @@ class ServiceFilter:
         return rows.filter(Q(**{f"{field}__{word}": value}) | (Q(**{field: value}) & beyond))
 
 
-def _cursor_of(row: Resource, field: str) -> str:
+def cursor_of(row: Resource, field: str) -> str:
+    """Return the cursor of what comes after a row in the order of a field."""
     content = json.dumps([str(getattr(row, field)), str(row.id)])
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 

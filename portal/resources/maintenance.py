@@ -1,6 +1,7 @@
 """The weekly window in which the platform moves a service to a newer release of its line, times in UTC."""
 
 import datetime
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ DAYS: dict[str, Promise] = {
 }
 LENGTH = datetime.timedelta(hours=2)
 WEEK = datetime.timedelta(days=7)
+_TIME = re.compile(r"\d\d:\d\d(:\d\d)?", re.ASCII)
 _NIGHT_BEGINS, _MINUTES_APART, _STARTS = 22 * 60, 15, 17  # 22:00 to 02:00, so that the last one ends at 04:00
 
 
@@ -86,8 +88,9 @@ def checked(before: Mapping[str, str], asked: Mapping[str, Any]) -> tuple[dict[s
 
 
 def _time(text: Any) -> datetime.time | None:
+    if not _TIME.fullmatch(str(text)):
+        return None
     try:
-        found = datetime.time.fromisoformat(str(text))
+        return datetime.time.fromisoformat(str(text))
     except ValueError:
         return None
-    return None if found.tzinfo or found.microsecond else found

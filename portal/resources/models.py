@@ -58,6 +58,7 @@ class Resource(models.Model):
     region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="resources")
     cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="resources")
     owner = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="parts")
+    role = models.CharField(max_length=63, blank=True)  # of a part, for its owner
 
     # asked
     offering_slug = models.CharField(max_length=63)
@@ -81,6 +82,7 @@ class Resource(models.Model):
     purge_after = models.DateTimeField(null=True, blank=True)  # end of its days in the bin
     generation = models.PositiveIntegerField(default=1)
     revision = models.PositiveIntegerField(default=1)  # rises with what PATCH may change; the etag
+    batches = models.JSONField(default=dict)  # batch kind -> revision of its document that is asked for
 
     # seen
     observed_generation = models.PositiveIntegerField(default=0)
@@ -111,8 +113,13 @@ class Resource(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "name"],
-                condition=Q(deletion_requested_at__isnull=True),
+                condition=Q(deletion_requested_at__isnull=True, owner__isnull=True),
                 name="one_living_service_per_name",
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "role"],
+                condition=Q(owner__isnull=False, purged_at__isnull=True),
+                name="one_part_per_role",
             ),
         ]
         indexes = [
@@ -137,6 +144,12 @@ class Resource(models.Model):
         if found is None:
             raise LookupError(f"no offering {self.offering_slug!r} in this installation")
         return found
+
+    @property
+    def may_have_parts(self) -> bool:
+        """Whether it may have brought other services along; one whose offering left the code still takes them away."""
+        found = registry.offering(self.offering_slug)
+        return found is None or found.parts is not None
 
     @property
     def plan(self) -> Plan:
@@ -189,7 +202,10 @@ class Child(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["resource", "kind", "name"], name="one_child_per_name"),
         ]
-        indexes = [models.Index(fields=["resource", "kind", "id"], name="children_of_kind")]
+        indexes = [
+            models.Index(fields=["resource", "kind", "id"], name="children_of_kind"),
+            models.Index(fields=["resource", "kind"], condition=~Q(state="ready"), name="children_not_ready"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -252,6 +268,7 @@ class Operation(models.Model):
     resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="operations")
     child = models.ForeignKey(Child, on_delete=models.SET_NULL, null=True, related_name="operations")
     child_name = models.CharField(max_length=63, blank=True)
+    child_kind = models.CharField(max_length=32, blank=True)  # without a child's name: many of this kind
     type = models.CharField(max_length=32)
     lane = models.CharField(max_length=80, default="lifecycle")
     state = models.CharField(max_length=16, choices=State, default=State.QUEUED)

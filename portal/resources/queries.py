@@ -53,7 +53,8 @@ def children(resource: Resource, kind: str) -> QuerySet[Child]:
 
 
 def operations(resource: Resource) -> QuerySet[Operation]:
-    return Operation.objects.filter(resource=resource).select_related("child")
+    """Return what was done to a service, newest first; each row knows this service without a query."""
+    return resource.operations.select_related("child")
 
 
 def activity(resource: Resource) -> QuerySet[Event]:
@@ -114,7 +115,7 @@ def connections(resource: Resource) -> tuple[Connection, ...]:
     """Return how to connect as each login, the main one first, secrets as placeholders; empty without an address."""
     if not resource.facts.get("endpoints") or resource.deletion_requested_at is not None:
         return ()
-    seen = view.build(resource, list(resource.children.all()), running=resource.running)
+    seen = view.build(resource, list(resource.children.single()), running=resource.running)
     found = resource.offering.drivers[resource.cluster.kind].connect(seen)
     return tuple(sorted(found, key=lambda connection: not connection.main))
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 
+from portal.core import registry
+
 if TYPE_CHECKING:
     from portal.resources.models import Child, Operation, Resource  # noqa: F401 - named in the bases below
 
@@ -33,6 +35,15 @@ class ChildQuerySet(models.QuerySet["Child"]):
     def kept(self) -> "ChildQuerySet":
         """Keep what is there or on its way, without what is being removed."""
         return self.filter(deletion_requested_at=None)
+
+    def single(self) -> "ChildQuerySet":
+        """Leave out those that go to their backend as one document: there may be thousands."""
+        found = self
+        for offering in registry.offerings().values():
+            for kind in offering.children:
+                if kind.is_batch:
+                    found = found.exclude(kind=kind.slug, resource__offering_slug=offering.slug)
+        return found
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from portal.core.errors import FieldError
+from portal.core.errors import FieldError, escape
 
 WORD = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 MOST = 64
@@ -18,7 +18,7 @@ def errors(tags: Mapping[str, Any]) -> list[FieldError]:
     if len(tags) > MOST:
         return [FieldError("/tags", "too_many", _("A service has at most %(most)d tags.") % {"most": MOST})]
     return [
-        FieldError(f"/tags/{key[:80]}", "invalid_tag", reason)
+        FieldError(f"/tags/{escape(key[:80])}", "invalid_tag", reason)
         for key, value in tags.items()
         if (reason := _reason(key, value))
     ]

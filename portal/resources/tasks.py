@@ -48,8 +48,11 @@ def look_for_drift() -> None:
 
 @app.task(name="portal.resources.tasks.forget_old_answers")
 def forget_old_answers() -> None:
-    """Delete idempotency keys that are older than a day."""
+    """Delete idempotency keys that are older than a day, and quotes that ended a day ago."""
+    from portal.resources.actions import quotes  # actions import this module to enqueue
+
     idempotency.forget_old()
+    quotes.forget_old()
 
 
 @app.task(name="portal.resources.tasks.maintain", expires=300)

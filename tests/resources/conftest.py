@@ -14,6 +14,7 @@ from portal.resources import actions, engine, tasks
 from portal.resources.engine import claim
 from portal.resources.models import Operation, Resource
 from tests.resources.doubles import TOY, MemoryBackend
+from tests.resources.offerings import FLEET, WORKSHOP
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> MemoryBackend:
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {**registry.offerings(), TOY.slug: TOY}
+    found = {**registry.offerings(), **{offering.slug: offering for offering in (TOY, FLEET, WORKSHOP)}}
     monkeypatch.setattr(registry, "offerings", lambda: found)
 
 
@@ -58,10 +59,10 @@ def kernel(toy: None, backend: MemoryBackend, cluster: Cluster, enqueued: list[o
 
 @pytest.fixture
 def order(kernel: MemoryBackend, actor: Actor, project: Project) -> Callable[..., Operation]:
-    """``order(name, **fields)``: an order of the toy, not reconciled yet."""
+    """``order(name, **fields)``: an order, of the toy unless another offering is named, not reconciled yet."""
 
-    def make(name: str = "box", **fields: object) -> Operation:
-        request = actions.OrderRequest(name=name, offering="toy", **fields)  # type: ignore[arg-type]
+    def make(name: str = "box", offering: str = "toy", **fields: object) -> Operation:
+        request = actions.OrderRequest(name=name, offering=offering, **fields)  # type: ignore[arg-type]
         return actions.order(actor, project=project, request=request)
 
     return make

@@ -5,6 +5,7 @@ Real engines and clusters have tests of their own; these drive what a real one c
 
 import datetime
 import io
+import uuid
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -199,6 +200,10 @@ class MemoryBackend:
         self.secrets: dict[str, dict[str, dict[str, str]]] = {}
         self.obey = True
         self.failing_children: set[str] = set()
+        self.documents_: dict[str, dict[str, tuple[int, str]]] = {}
+        self.rotations: dict[tuple[str, str], int] = {}
+        self.started: list[tuple[str, str]] = []  # each start of a run: handle and key
+        self.put = 0
         self.error: Exception | None = None
         self.applied = 0
 
@@ -210,7 +215,20 @@ class MemoryBackend:
         self._answer()
         mine = self.secrets.setdefault(handle, {})
         for secret in secrets:
-            mine.setdefault(secret.name, {key: f"canary-{secret.name}-{key}" for key in secret.keys})
+            made = self.rotations.get((handle, secret.name))
+            if made is None or made < secret.rotation:
+                self.rotations[handle, secret.name] = secret.rotation
+                turned = f"-{secret.rotation}" if secret.rotation else ""
+                mine[secret.name] = {key: f"canary-{secret.name}-{key}{turned}" for key in secret.keys}
+
+    def documents(self, handle: str) -> dict[str, int]:
+        self._answer()
+        return {kind: revision for kind, (revision, _text) in self.documents_.get(handle, {}).items()}
+
+    def put_document(self, handle: str, kind: str, revision: int, pieces: Iterable[str]) -> None:
+        self._answer()
+        self.put += 1
+        self.documents_.setdefault(handle, {})[kind] = (revision, "".join(pieces))
 
     def apply(self, wanted: Wanted) -> None:
         self._answer()
@@ -226,14 +244,36 @@ class MemoryBackend:
         """Do what is asked of one service."""
         wanted = self.wanted[handle]
         unit: Unit = wanted.rendered
-        runs = {
-            run.key: RunResult("failed", 1, "it broke")
-            if run.argv[-1] in self.failing_children
-            else RunResult("succeeded", 0)
-            for run in unit.runs
-        }
+        before = self.states[handle].runs if handle in self.states else {}
+        runs = {run.key: self._result(handle, run, before.get(run.key)) for run in unit.runs}
         phase = Phase.RUNNING if unit.running else Phase.STOPPED
-        self.states[handle] = UnitState(phase, wanted.generation, unit.running, ports={"main": 20001}, runs=runs)
+        documents = {document.kind: document.revision for document in unit.documents}
+        refused = {kind: self._refused(handle, kind) for kind in documents}
+        self.states[handle] = UnitState(
+            phase,
+            wanted.generation,
+            unit.running,
+            ports={"main": 20001},
+            runs=runs,
+            documents=documents,
+            refused=refused,
+        )
+
+    def _result(self, handle: str, run: Run, before: RunResult | None) -> RunResult:
+        """Run what has not succeeded yet; what may start once only is not tried again."""
+        if before is not None and (before.state == "succeeded" or run.once):
+            return before
+        if run.cancelled:
+            return RunResult("cancelled")
+        self.started.append((handle, run.key))
+        return (
+            RunResult("failed", 1, "it broke") if run.argv[-1] in self.failing_children else RunResult("succeeded", 0)
+        )
+
+    def _refused(self, handle: str, kind: str) -> dict[uuid.UUID, str]:
+        """Refuse what is nowhere."""
+        lines = self.documents_[handle][kind][1].splitlines()
+        return {uuid.UUID(line.split(",")[0]): "It is nowhere." for line in lines if line.split(",")[2] == "nowhere"}
 
     def read(self, handle: str) -> UnitState:
         self._answer()
@@ -242,7 +282,7 @@ class MemoryBackend:
     def delete(self, handle: str, *, fence: int) -> None:
         self._answer()
         if self.obey:
-            for table in (self.wanted, self.states, self.secrets):
+            for table in (self.wanted, self.states, self.secrets, self.documents_):
                 table.pop(handle, None)  # type: ignore[attr-defined]
 
     def leftovers(self, handle: str) -> list[str]:

@@ -13,6 +13,7 @@ from portal.core.api.schema import spec_schema
 from portal.core.api.shapes import Json, PriceJson, plain_number, price_json
 from portal.core.offerings import ChildKind, No, Offering, Plan, Version, Yes
 from portal.core.pricing import Price, pricer
+from portal.resources.parts import price_with_parts
 
 
 class VersionJson(TypedDict):
@@ -172,7 +173,7 @@ def default_price(offering: Offering, plan: Plan) -> Price | None:
         spec = offering.spec.model_validate({})
     except ValidationError:
         return None
-    return pricer().price(offering, plan, spec, region="")
+    return price_with_parts(offering, plan, spec, region="")
 
 
 def regions(offering: Offering, clusters: Sequence[Cluster]) -> list[AvailabilityJson]:

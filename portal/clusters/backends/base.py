@@ -50,6 +50,14 @@ class Backend(Protocol):
         """Record the wish. Applying the same one twice changes nothing; one with an older fence is ignored."""
         ...
 
+    def documents(self, handle: str) -> Mapping[str, int]:
+        """Return which revision of each batch kind's document was put here last."""
+        ...
+
+    def put_document(self, handle: str, kind: str, revision: int, pieces: Iterable[str]) -> None:
+        """Keep a document whole or not at all; an older revision than the one that is here is ignored."""
+        ...
+
     def read(self, handle: str) -> Any:
         """Return the state as last seen (``UnitState``; the list of objects)."""
         ...

@@ -14,16 +14,19 @@ from portal.resources.actions.children import (
 from portal.resources.actions.credentials import complete_rotation, reveal, rotate_credential
 from portal.resources.actions.editing import Edit, edit
 from portal.resources.actions.lifecycle import resize, restart, start, stop, upgrade
+from portal.resources.actions.many import Wish, change_many
 from portal.resources.actions.ordering import order
-from portal.resources.actions.quotes import quote_change, quote_order
+from portal.resources.actions.quotes import preview_change, quote_change, quote_order
 from portal.resources.actions.removal import delete, force_delete, retry_now, undelete
 from portal.resources.actions.restoring import fork, restore
 
 __all__ = [
     "Edit",
     "OrderRequest",
+    "Wish",
     "cancel_child",
     "cancel_operation",
+    "change_many",
     "complete_rotation",
     "create_child",
     "delete",
@@ -34,6 +37,7 @@ __all__ = [
     "fork",
     "is_cancellable",
     "order",
+    "preview_change",
     "quote_change",
     "quote_order",
     "resize",

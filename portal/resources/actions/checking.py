@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from portal.clusters.models import Cluster
 from portal.clusters.placement import enabled_clusters, places
-from portal.core import registry, specs
+from portal.core import registry, specs, texts
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, invalid
 from portal.core.offerings import Offering, Plan
@@ -21,6 +21,7 @@ from portal.projects.scopes import allowed_families
 from portal.resources import allowing, tags
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+LONGEST_DESCRIPTION = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def check(actor: Actor, request: OrderRequest, *, named: bool = True) -> Order:
     version = offering.version(request.version or offering.default_version.line)
     plan = offering.plan(request.plan) if request.plan else offering.default_plan
     spec, spec_errors = specs.validate(offering.spec, request.spec)
+    errors += description_errors(request.description)
     errors += spec_errors + tags.errors(request.tags) + allowing.errors(offering, request.ip_allow_list)
     if version is None:
         known = ", ".join(v.line for v in offering.versions)
@@ -89,6 +91,14 @@ def name_errors(name: str) -> list[FieldError]:
         return []
     detail = _("Use 1 to 63 lower-case letters, digits and hyphens; begin with a letter, end with a letter or digit.")
     return [FieldError("/name", "invalid_name", detail)]
+
+
+def description_errors(description: str) -> list[FieldError]:
+    """Say what is wrong with a service's description: one line of plain text."""
+    if len(description) > LONGEST_DESCRIPTION:
+        detail = _("A description has at most %(most)d characters.") % {"most": LONGEST_DESCRIPTION}
+        return [FieldError("/description", "too_long", detail)]
+    return texts.errors("/description", description)
 
 
 def _warning_errors(offering: Offering, line: str, acknowledged: tuple[str, ...]) -> list[FieldError]:

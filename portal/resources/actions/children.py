@@ -16,6 +16,7 @@ from portal.core.offerings import ChildKind, Nature, child_key
 from portal.projects import access
 from portal.resources.actions import operations
 from portal.resources.actions.quotes import customer_fields
+from portal.resources.engine import batches
 from portal.resources.models import Child, Operation, Resource
 
 
@@ -24,17 +25,27 @@ def create_child(
     actor: Actor, resource: Resource, kind: ChildKind, *, name: str = "", spec: Mapping[str, Any] | None = None
 ) -> Operation:
     """Make a part. Raises Problem: 422 naming each wrong field, 409 for a taken name or a stopped service."""
-    resource = _prepared(actor, resource, kind, "create")
+    resource = prepared(actor, resource, kind, "create")
     name = name or (_generated(kind) if kind.generated_name else "")
     checked, errors = specs.validate(kind.spec, spec or {})
-    errors = _name_errors(kind, name) + errors
+    errors = name_errors(kind, name) + errors
     if errors or checked is None:
         raise invalid(*errors)
     _refuse_taken(resource, kind, name)
     child = Child.objects.create(
-        resource=resource, kind=kind.slug, name=name, spec=checked.model_dump(mode="json"), created_by=actor.id
+        resource=resource,
+        kind=kind.slug,
+        name=name,
+        spec=checked.model_dump(mode="json"),
+        generation=_next_generation(resource, kind, 0),
+        created_by=actor.id,
     )
     return begin(actor, resource, kind, child, "create")
+
+
+def _next_generation(resource: Resource, kind: ChildKind, before: int) -> int:
+    """Return the number of a child's new wish: its own, or the document's in which it goes to the backend."""
+    return batches.ask(resource, kind) if kind.is_batch else before + 1
 
 
 def begin(actor: Actor, resource: Resource, kind: ChildKind, child: Child, word: str, **options: Any) -> Operation:
@@ -51,7 +62,8 @@ def begin(actor: Actor, resource: Resource, kind: ChildKind, child: Child, word:
     )
 
 
-def _prepared(actor: Actor, resource: Resource, kind: ChildKind, verb: str) -> Resource:
+def prepared(actor: Actor, resource: Resource, kind: ChildKind, verb: str) -> Resource:
+    """Return the locked service; refuse who may not, what the kind does not have, and a service that can't do it."""
     if verb not in kind.verbs:
         raise not_found()
     access.require(actor, resource.project, "service.operate", on=resource.name)
@@ -73,7 +85,7 @@ def _generated(kind: ChildKind) -> str:
     return f"{kind.slug.removesuffix('s')}-{timezone.now():%Y%m%d-%H%M%S-%f}"[:60]
 
 
-def _name_errors(kind: ChildKind, name: str) -> list[FieldError]:
+def name_errors(kind: ChildKind, name: str) -> list[FieldError]:
     if name in kind.reserved_names:
         detail = _("%(name)s is the engine's own name. Choose another.") % {"name": name}
         return [FieldError("/name", "reserved_name", detail)]
@@ -112,7 +124,7 @@ def kind_of(child: Child) -> ChildKind:
 def edit_child(actor: Actor, child: Child, *, spec: Mapping[str, Any]) -> Operation | None:
     """Change a part's settings; None where nothing differs."""
     kind = kind_of(child)
-    resource = _prepared(actor, child.resource, kind, "update")
+    resource = prepared(actor, child.resource, kind, "update")
     child = locked(child, resource)
     before = kind.spec.model_validate(child.spec)
     checked, errors = specs.validate(kind.spec, {**customer_fields(before), **spec})
@@ -133,10 +145,11 @@ def _keep_hidden(before: specs.Spec, after: specs.Spec) -> specs.Spec:
 def change(actor: Actor, resource: Resource, child: Child, spec: dict[str, Any], word: str) -> Operation:
     """Save a part's new wish and open its operation."""
     diff = {name: [child.spec.get(name), value] for name, value in spec.items() if child.spec.get(name) != value}
+    kind = kind_of(child)
     child.spec, child.state = spec, "pending"
-    child.generation += 1
+    child.generation = _next_generation(resource, kind, child.generation)
     child.save(update_fields=["spec", "state", "generation"])
-    return begin(actor, resource, kind_of(child), child, word, changes=diff)
+    return begin(actor, resource, kind, child, word, changes=diff)
 
 
 def locked(child: Child, resource: Resource) -> Child:
@@ -156,7 +169,7 @@ def locked(child: Child, resource: Resource) -> Child:
 def delete_child(actor: Actor, child: Child) -> Operation:
     """Take a part away. Raises Problem where its kind protects it (the last owner, say)."""
     kind = kind_of(child)
-    resource = _prepared(actor, child.resource, kind, "delete")
+    resource = prepared(actor, child.resource, kind, "delete")
     child = locked(child, resource)
     reason = kind.protected(kind.spec.model_validate(child.spec)) if kind.protected else ""
     if reason:
@@ -166,19 +179,20 @@ def delete_child(actor: Actor, child: Child) -> Operation:
 
 def remove(actor: Actor, resource: Resource, child: Child) -> Operation:
     """Mark a part for removal and open its operation."""
+    kind = kind_of(child)
     child.deletion_requested_at, child.state = timezone.now(), "pending"
-    child.generation += 1
+    child.generation = _next_generation(resource, kind, child.generation)
     child.save(update_fields=["deletion_requested_at", "state", "generation"])
     for lane in Operation.objects.filter(child=child).open().values_list("lane", flat=True):
         operations.clear_lane(resource, lane, by="delete", supersede=True)
-    return begin(actor, resource, kind_of(child), child, "delete", supersede=True)
+    return begin(actor, resource, kind, child, "delete", supersede=True)
 
 
 @transaction.atomic
 def retry_child(actor: Actor, child: Child) -> Operation:
     """Run a failed or cancelled run once more."""
     kind = kind_of(child)
-    resource = _prepared(actor, child.resource, kind, "retry")
+    resource = prepared(actor, child.resource, kind, "retry")
     child = locked(child, resource)
     if child.state not in ("failed", "cancelled"):
         raise conflict(

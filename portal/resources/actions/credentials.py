@@ -24,7 +24,7 @@ def reveal(actor: Actor, child: Child) -> Mapping[str, object]:
         raise conflict("transient_state", detail, resource_id=resource.public_id, current_state=resource.state)
     with transaction.atomic():
         operations.note(actor, resource, "service.reveal", child=child)
-    seen = view.build(resource, list(resource.children.all()), running=resource.running)
+    seen = view.build(resource, list(resource.children.single()), running=resource.running)
     connections = resource.offering.drivers[resource.cluster.kind].connect(seen)
     connection = next((c for c in connections if c.child_id == child.id), None)
     if connection is None:

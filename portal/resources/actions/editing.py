@@ -13,8 +13,8 @@ from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, invalid
 from portal.projects import access
 from portal.resources import admission, allowing, links, maintenance, tags
-from portal.resources.actions import operations
-from portal.resources.actions.checking import name_errors, name_taken
+from portal.resources.actions import operations, parts
+from portal.resources.actions.checking import description_errors, name_errors, name_taken
 from portal.resources.actions.quotes import customer_fields
 from portal.resources.models import Operation, Resource
 
@@ -44,6 +44,7 @@ def edit(actor: Actor, resource: Resource, *, changes: Edit, if_match: str | Non
     resource = operations.locked(resource)
     _require_etag(resource, if_match)
     operations.require_living(resource)
+    parts.refuse_alone(resource)
     before = {name: getattr(resource, name) for name in EDITED}
     spec_changed = _lay_over(actor, resource, changes)
     diff = {name: [old, new] for name, old in before.items() if (new := getattr(resource, name)) != old}
@@ -71,6 +72,7 @@ def _require_etag(resource: Resource, if_match: str | None) -> None:
 def _lay_over(actor: Actor, resource: Resource, changes: Edit) -> bool:
     """Check and lay the changes over the row; return whether the spec changed."""
     errors = name_errors(changes.name) if changes.name is not None else []
+    errors += description_errors(changes.description) if changes.description is not None else []
     errors += tags.errors(changes.tags) if changes.tags is not None else []
     errors += allowing.errors(resource.offering, changes.ip_allow_list or ())
     window, window_errors = maintenance.checked(resource.maintenance, changes.maintenance or {})
@@ -94,10 +96,11 @@ def _lay_over(actor: Actor, resource: Resource, changes: Edit) -> bool:
     resource.maintenance = window
     if after == before:
         return False
+    parts.refuse_unservable(resource.cluster, resource.offering, resource.plan, after)
     targets = links.resolve(resource.project, after, source=resource)
     _admit(actor, resource, after)
-    links.save(resource, targets)
     resource.spec, resource.spec_version = after.model_dump(mode="json"), resource.offering.spec_version
+    parts.save(actor, resource, targets)
     return True
 
 

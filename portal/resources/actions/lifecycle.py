@@ -10,9 +10,11 @@ from portal.core.actors import Actor
 from portal.core.errors import FieldError, conflict, invalid, not_found
 from portal.core.offerings import Verb
 from portal.projects import access
-from portal.resources import admission
-from portal.resources.actions import operations
+from portal.resources import admission, links
+from portal.resources.actions import operations, parts
 from portal.resources.models import Operation, Resource
+
+OWNERS_TO_SAY = frozenset({"resize", "stop", "start", "upgrade"})
 
 
 def prepared(actor: Actor, resource: Resource, slug: str) -> tuple[Resource, Verb]:
@@ -23,6 +25,8 @@ def prepared(actor: Actor, resource: Resource, slug: str) -> tuple[Resource, Ver
     access.require(actor, resource.project, verb.permission, on=resource.name)
     resource = operations.locked(resource)
     operations.require_living(resource)
+    if slug in OWNERS_TO_SAY:
+        parts.refuse_alone(resource)
     if verb.needs_running and not resource.running:
         detail = _("%(name)s is stopped. Start it first.") % {"name": resource.name}
         raise conflict("transient_state", detail, resource_id=resource.public_id, current_state=resource.state)
@@ -56,6 +60,7 @@ def resize(actor: Actor, resource: Resource, *, plan: str, supersede: bool = Fal
     if reason:
         raise invalid(FieldError("/plan", "unavailable", _("Not in this region: %(reason)s.") % {"reason": reason}))
     _refuse_smaller_disk(resource, wanted.disk_gib)
+    parts.refuse_unservable(resource.cluster, resource.offering, wanted, resource.load_spec())
     admission.admit(
         admission.Request(
             actor, resource.project, resource.offering, wanted, resource.cluster, resource.load_spec(), resource
@@ -63,6 +68,7 @@ def resize(actor: Actor, resource: Resource, *, plan: str, supersede: bool = Fal
     )
     resource.plan_slug = wanted.slug
     operations.save_wish(resource, "plan_slug")
+    parts.save(actor, resource, links.targets_of(resource))
     operations.record_change(resource)
     return _begin(actor, resource, verb, supersede=supersede, changes={"plan": [before, wanted.slug]})
 
@@ -96,6 +102,8 @@ def start(actor: Actor, resource: Resource, *, supersede: bool = False) -> Opera
 def _run(actor: Actor, resource: Resource, verb: Verb, *, running: bool, supersede: bool) -> Operation:
     resource.running = running
     operations.save_wish(resource, "running")
+    if running:
+        parts.save(actor, resource, links.targets_of(resource))
     operations.record_change(resource)
     return _begin(actor, resource, verb, supersede=supersede, changes={"running": [not running, running]})
 

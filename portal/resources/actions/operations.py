@@ -1,6 +1,7 @@
 """Beginning and superseding operations; what every verb shares."""
 
 import datetime
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -17,6 +18,14 @@ from portal.resources.models import Change, Child, Operation, Resource
 from portal.resources.states import refresh
 
 LIFECYCLE = "lifecycle"
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """What an operation on many parts of one batch kind is about: the document that has to come into force."""
+
+    kind: str
+    revision: int
 
 
 def locked(resource: Resource) -> Resource:
@@ -48,6 +57,7 @@ def begin(
     *,
     lane: str = LIFECYCLE,
     child: Child | None = None,
+    many: Many | None = None,
     deadline_seconds: int = 300,
     expected_seconds: int = 20,
     supersede: bool = False,
@@ -64,9 +74,10 @@ def begin(
         resource=resource,
         child=child,
         child_name=child.name if child else "",
+        child_kind=child.kind if child else many.kind if many else "",
         type=kind,
         lane=lane,
-        generation=child.generation if child else resource.generation,
+        generation=child.generation if child else many.revision if many else resource.generation,
         deadline_at=now + datetime.timedelta(seconds=deadline_seconds),
         expected_seconds=expected_seconds,
         requested_by=actor.id,
@@ -156,13 +167,21 @@ def touch(resource: Resource) -> None:
 
 
 def record_change(resource: Resource) -> None:
-    """Write the line of history that billing reads."""
+    """Write the line of history that billing reads, for what it brings along as well."""
+    _record(resource, timezone.now(), running=resource.running and resource.deletion_requested_at is None)
+
+
+def _record(resource: Resource, at: datetime.datetime, *, running: bool) -> None:
+    """Write a line; a part runs on until its owner needs it no more, but is billed no longer than that one."""
     Change.objects.create(
         resource=resource,
-        at=timezone.now(),
+        at=at,
         plan_slug=resource.plan_slug,
         spec=resource.spec,
         spec_version=resource.spec_version,
-        running=resource.running and resource.deletion_requested_at is None,
+        running=running,
         tags=resource.tags,
     )
+    if resource.may_have_parts:
+        for part in Resource.objects.filter(owner=resource, purged_at=None, deletion_requested_at=None):
+            _record(part, at, running=running)

@@ -14,14 +14,16 @@ from django.utils.translation import gettext as _
 from portal.core import ids, specs
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, invalid
-from portal.core.pricing import Price, pricer
+from portal.core.pricing import Price
 from portal.projects import access
 from portal.projects.models import Project
 from portal.resources import links
 from portal.resources.actions.checking import Order, OrderRequest, check
 from portal.resources.models import Quote, Resource
+from portal.resources.parts import price_with_parts
 
 VALID_FOR = datetime.timedelta(minutes=30)
+KEPT_FOR = datetime.timedelta(days=1)  # beyond its end, so that who cites it late is told so
 CHANGEABLE = ("plan", "spec", "running")
 
 
@@ -31,16 +33,26 @@ def quote_order(actor: Actor, project: Project, request: OrderRequest) -> Quote:
     access.require(actor, project, "service.create", on=project.slug)
     checked = check(actor, request, named=bool(request.name))
     links.resolve(project, checked.spec)
-    after = pricer().price(checked.offering, checked.plan, checked.spec, region=checked.cluster.region.slug)
+    after = price_with_parts(checked.offering, checked.plan, checked.spec, region=checked.cluster.region.slug)
     living = Resource.objects.living().filter(project=project).count()
     quota = {"services": {"used": living, "limit": project.max_services, "adds": 1}}
     body = _body(None, after, quota=quota, downtime=0, expected=checked.offering.expected_seconds)
-    return _save(actor, project, None, fingerprint_of_order(checked), body)
+    quote = _new(actor, project, None, fingerprint_of_order(checked), body)
+    quote.save()
+    return quote
 
 
 @transaction.atomic
 def quote_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) -> Quote:
     """Say what a change of plan, spec or running would cost, and how long connections would drop."""
+    quote = preview_change(actor, resource, change)
+    quote.save()
+    return quote
+
+
+@transaction.atomic
+def preview_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) -> Quote:
+    """Return the same quote without keeping it: pages show it to who only looks, and looking writes nothing."""
     access.require(actor, resource.project, "service.read", on=resource.name)
     unknown = [key for key in change if key not in CHANGEABLE]
     if unknown or not change:
@@ -54,16 +66,18 @@ def quote_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) ->
     if not isinstance(asked, Mapping):
         raise invalid(FieldError("/change/spec", "invalid", _("Give an object of settings.")))
     spec, errors = specs.validate(resource.offering.spec, {**customer_fields(before), **asked}, at="/change/spec")
-    if spec is None or (errors := specs.refused_changes(before, spec)):
+    if spec is None or (errors := specs.refused_changes(before, spec, at="/change/spec")):
         raise invalid(*errors)
-    links.resolve(resource.project, spec, source=resource)
-    running = bool(change.get("running", resource.running))
+    links.resolve(resource.project, spec, source=resource, at="/change/spec")
+    running = change.get("running", resource.running)
+    if not isinstance(running, bool):
+        raise invalid(FieldError("/change/running", "invalid", _("Write true or false.")))
     region = resource.region.slug
-    now = pricer().price(resource.offering, resource.plan, before, region=region, running=resource.running)
-    after = pricer().price(resource.offering, plan, spec, region=region, running=running)
+    now = price_with_parts(resource.offering, resource.plan, before, region=region, running=resource.running)
+    after = price_with_parts(resource.offering, plan, spec, region=region, running=running)
     restarts = plan.slug != resource.plan_slug or spec != before
     body = _body(now, after, quota={}, downtime=5 if restarts else 0, expected=resource.offering.expected_seconds)
-    return _save(
+    return _new(
         actor,
         resource.project,
         resource,
@@ -89,8 +103,14 @@ def _body(before: Price | None, after: Price, *, quota: dict[str, Any], downtime
     }
 
 
-def _save(actor: Actor, project: Project, resource: Resource | None, mark: str, body: dict[str, Any]) -> Quote:
-    return Quote.objects.create(
+def forget_old() -> int:
+    """Delete quotes that ended a day ago, which nothing can cite any more; return how many. Called by a task."""
+    deleted, _by_model = Quote.objects.filter(expires_at__lt=timezone.now() - KEPT_FOR).delete()
+    return deleted
+
+
+def _new(actor: Actor, project: Project, resource: Resource | None, mark: str, body: dict[str, Any]) -> Quote:
+    return Quote(
         project=project,
         resource=resource,
         fingerprint=mark,

@@ -8,8 +8,8 @@ from portal.core import registry
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, conflict, invalid, permission_denied
 from portal.projects import access
-from portal.resources import admission, tasks
-from portal.resources.actions import operations
+from portal.resources import admission, links, tasks
+from portal.resources.actions import operations, parts
 from portal.resources.actions.checking import name_errors, name_taken
 from portal.resources.models import Child, DeletionPolicy, Link, Operation, Resource
 
@@ -27,6 +27,7 @@ def delete(actor: Actor, resource: Resource, *, policy: str = DeletionPolicy.BIN
         detail = _("Choose bin or wipe.")
         raise invalid(FieldError("/deletion_policy", "unknown_policy", detail))
     resource = operations.locked(resource)
+    parts.refuse_alone(resource)
     _refuse_second_delete(resource, policy)
     _refuse_protected(resource)
     _refuse_used(resource)
@@ -93,7 +94,7 @@ def _final_backup(resource: Resource) -> None:
     kind = offering.child("backups") if offering else None
     if kind is None or resource.health not in ("healthy", "degraded"):
         return
-    name = f"final-{timezone.now():%Y%m%d-%H%M%S}"
+    name = f"final-{timezone.now():%Y%m%d-%H%M%S-%f}"
     spec = kind.spec().model_dump(mode="json")
     Child.objects.create(resource=resource, kind=kind.slug, name=name, spec=spec, facts={"final": True})
 
@@ -116,6 +117,7 @@ def undelete(actor: Actor, resource: Resource, *, name: str = "") -> Operation:
     """
     access.require(actor, resource.project, "service.create", on=resource.name)
     resource = operations.locked(resource)
+    parts.refuse_alone(resource)
     if not _can_come_back(resource):
         detail = _("%(name)s is not in the bin.") % {"name": resource.name}
         raise conflict("transient_state", detail, resource_id=resource.public_id, current_state=resource.state)
@@ -134,6 +136,7 @@ def undelete(actor: Actor, resource: Resource, *, name: str = "") -> Operation:
         if "one_living_service_per_name" in str(error):
             raise name_taken(resource.name) from error
         raise
+    parts.save(actor, resource, links.targets_of(resource))
     operations.record_change(resource)
     return operations.begin(actor, resource, "undelete", supersede=True)
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, Value
 from django.utils.translation import gettext as _
 
 from portal.core.actors import Actor
@@ -16,6 +17,7 @@ from portal.resources.actions import lifecycle, operations
 from portal.resources.actions.checking import OrderRequest
 from portal.resources.actions.ordering import order
 from portal.resources.actions.quotes import customer_fields
+from portal.resources.engine import batches
 from portal.resources.models import Child, DeletionPolicy, Operation, Resource
 
 
@@ -92,17 +94,16 @@ def _refuse_wiped(resource: Resource) -> None:
 
 def _copy_children(source: Resource, target: Resource, backup: Child) -> None:
     """Give the new service the parts that the backup holds; they get ids and secrets of their own."""
-    rows = Child.objects.filter(resource=source, kind__in=_lasting(source), created_at__lte=backup.created_at)
+    lasting = [kind.slug for kind in source.offering.children if kind.nature is Nature.DESIRED]
+    rows = Child.objects.filter(resource=source, kind__in=lasting, created_at__lte=backup.created_at)
     copies = {str(row.id): Child(resource=target, kind=row.kind, name=row.name, spec=row.spec) for row in rows}
+    for kind in source.offering.children:
+        if kind.is_batch and any(copy.kind == kind.slug for copy in copies.values()):
+            batches.ask(target, kind)
     for copy in copies.values():
         if before := copy.spec.get("predecessor"):
             copy.spec = {**copy.spec, "predecessor": str(copies[before].id) if before in copies else None}
     Child.objects.bulk_create(copies.values())
-
-
-def _lasting(resource: Resource) -> list[str]:
-    """Return the kinds of parts that are kept as asked; runs are over once they have run."""
-    return [kind.slug for kind in resource.offering.children if kind.nature is Nature.DESIRED]
 
 
 def _over_itself(actor: Actor, resource: Resource, backup: Child) -> Operation:
@@ -112,10 +113,7 @@ def _over_itself(actor: Actor, resource: Resource, backup: Child) -> Operation:
     marks = {"key": str(uuid.uuid4()), "in_place": True, "generation": resource.generation + 1}
     resource.origin = _origin(resource, backup, **marks)
     operations.save_wish(resource, "origin", "running")
-    for child in Child.objects.filter(resource=resource, deletion_requested_at=None, kind__in=_lasting(resource)):
-        child.generation += 1
-        child.state = "pending"
-        child.save(update_fields=["generation", "state"])
+    _ask_again(resource)
     operations.record_change(resource)
     return operations.begin(
         actor,
@@ -125,6 +123,15 @@ def _over_itself(actor: Actor, resource: Resource, backup: Child) -> Operation:
         supersede=True,
         changes={"backup": [None, backup.name]},
     )
+
+
+def _ask_again(resource: Resource) -> None:
+    """Have every lasting part made anew: what was restored may know it or not."""
+    for kind in resource.offering.children:
+        if kind.nature is Nature.DESIRED:
+            rows = Child.objects.filter(resource=resource, deletion_requested_at=None, kind=kind.slug)
+            generation = Value(batches.ask(resource, kind)) if kind.is_batch else F("generation") + 1
+            rows.update(generation=generation, state="pending")
 
 
 @transaction.atomic

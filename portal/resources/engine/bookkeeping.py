@@ -1,18 +1,24 @@
 """What a turn means for children, operations and the activity list. Called inside the turn's transaction."""
 
 import datetime
+import json
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
 
 from portal.core import conditions
 from portal.core.conditions import Condition, Status
 from portal.core.drivers import ChildObservation, Observation
 from portal.core.offerings import Nature
 from portal.resources import events
-from portal.resources.engine import progress
+from portal.resources.engine import batches, progress
 from portal.resources.models import Change, Child, Operation, Resource
 
 FINISHED = ("succeeded", "failed", "cancelled")
+LARGEST_FACTS = 64 * 1024  # bytes of JSON; what is larger belongs into a store of its own
 
 
 def children(
@@ -42,7 +48,7 @@ def lay_over_child(resource: Resource, child: Child, seen: ChildObservation, now
     """Lay what was seen over a child's row; return whether that changed anything."""
     before = (child.state, child.facts, child.conditions, child.observed_generation)
     child.state = seen.state
-    child.facts = {**child.facts, **seen.facts}
+    child.facts = capped({**child.facts, **seen.facts})
     ready = Status.TRUE if seen.state in ("ready", "succeeded") else Status.FALSE
     condition = Condition("Ready", ready, seen.reason or seen.state.capitalize(), seen.message)
     child.conditions = conditions.merge(child.conditions, [condition], generation=child.generation, now=now)
@@ -52,6 +58,14 @@ def lay_over_child(resource: Resource, child: Child, seen: ChildObservation, now
     if kind and kind.nature is Nature.RUN and seen.state in FINISHED:
         child.finished_at = child.finished_at or now
     return before != (child.state, child.facts, child.conditions, child.observed_generation)
+
+
+def capped(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts that fit into a row. Raises ValueError for larger ones: a driver that collects is a bug."""
+    size = len(json.dumps(facts, cls=DjangoJSONEncoder))
+    if size > LARGEST_FACTS:
+        raise ValueError(f"facts of {size} bytes; at most {LARGEST_FACTS} are kept")
+    return facts
 
 
 def unfinished(rows: Iterable[Child]) -> bool:
@@ -72,10 +86,12 @@ def earliest(
 def operations(seen: progress.Seen) -> list[Operation]:
     """Move every open operation on, and end those that are done, failed or too late; return what is still open."""
     found = list(Operation.objects.filter(resource=seen.resource).open())
+    seen = replace(seen, children={**seen.children, **batches.named_by(found, seen.resource)})
     for operation in found:
         operation.resource = seen.resource
         progress.advance(operation, seen)
     Child.objects.filter(id__in=seen.gone).delete()
+    batches.forget_gone(seen.resource)
     return [operation for operation in found if operation.is_open]
 
 

@@ -61,7 +61,9 @@ def purge(resource: Resource, backend: Backend) -> tuple[str, ...]:
 
 
 def removing(left: tuple[str, ...]) -> Condition:
-    """Say what is still there of a service that goes."""
+    """Say what is still there of a service that goes, or that nothing is."""
+    if not left:
+        return conditions.not_ready("Removed", "Nothing is left of it.")
     return conditions.not_ready("Removing", f"Still to be removed: {', '.join(left)}")
 
 

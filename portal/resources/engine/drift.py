@@ -11,12 +11,13 @@ from typing import Any
 
 from django.core.cache import cache
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Prefetch
 from django.utils import timezone
 
 from portal.clusters.registry import backend_of
 from portal.core.errors import TemporaryError
-from portal.resources.engine import bookkeeping, turn, view
-from portal.resources.models import Resource
+from portal.resources.engine import batches, bookkeeping, turn, view
+from portal.resources.models import Child, Resource
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 500
@@ -27,9 +28,10 @@ _SEEN = ("conditions", "facts", "observed_generation", "state", "health")
 def drifted() -> list[str]:
     """Return the handles of settled services that are not as stored, among the next ones in turn."""
     settled = Resource.objects.filter(next_reconcile_at=None, purged_at=None).select_related("cluster").order_by("id")
+    single = Prefetch("children", Child.objects.single())
     place = cache.get(_PLACE)
     rows = list(
-        (settled.filter(id__gt=place) if place else settled).prefetch_related("children", "links__target")[:AT_ONCE]
+        (settled.filter(id__gt=place) if place else settled).prefetch_related(single, "links__target")[:AT_ONCE]
     )
     cache.set(_PLACE, str(rows[-1].id) if len(rows) == AT_ONCE else None, None)
     silent: set[uuid.UUID] = set()
@@ -49,13 +51,13 @@ def _has_drifted(resource: Resource, silent: set[uuid.UUID]) -> bool:
 
 def differs(resource: Resource) -> bool:
     """Whether what is seen of a settled service is not what is stored."""
-    children = list(resource.children.all())
+    children = list(resource.children.all())  # fetched along, see ``drifted``
     seen = view.build(resource, children, running=resource.running)
     driver = resource.offering.drivers[resource.cluster.kind]
     observation = driver.observe(seen, backend_of(resource.cluster).read(resource.handle))
     row, now = copy.copy(resource), timezone.now()
     turn.lay_over(turn.Turn(resource, children, observation), row, now)
-    if _stored(row) != _stored(resource):
+    if _stored(row) != _stored(resource) or not batches.in_force(resource, observation):
         return True
     pairs = [(child, found) for child in children if (found := observation.children.get(child.id))]
     return any(bookkeeping.lay_over_child(resource, child, found, now) for child, found in pairs)

@@ -12,6 +12,7 @@ from portal.core import conditions
 from portal.core.conditions import Status
 from portal.core.drivers import Observation, UnitStep
 from portal.resources import events
+from portal.resources.engine import batches
 from portal.resources.models import Child, DeletionPolicy, Operation, Resource
 
 Step = dict[str, Any]
@@ -81,7 +82,9 @@ def _judge(operation: Operation, seen: Seen) -> Verdict:
     """Judge an operation by what this turn has seen; nothing outlives the service."""
     if seen.resource.purged_at is not None:
         return _with_its_subject(operation, "The service was deleted meanwhile.")
-    return _child_verdict(operation, seen) if operation.child_name else _verdict(operation, seen)
+    if operation.child_name:
+        return _child_verdict(operation, seen)
+    return _batch_verdict(operation, seen) if operation.child_kind else _verdict(operation, seen)
 
 
 def _with_its_subject(operation: Operation, otherwise: str) -> Verdict:
@@ -127,6 +130,8 @@ def _child_verdict(operation: Operation, seen: Seen) -> Verdict:
     if operation.child_id is None or operation.child_id in seen.gone:
         return _with_its_subject(operation, "It was deleted meanwhile.")
     child = seen.child(operation)
+    if child is not None and child.state == "gone":
+        return _with_its_subject(operation, "It was deleted meanwhile.")
     if child is None or child.observed_generation < operation.generation or operation.type.startswith("delete"):
         return GOING_ON
     if child.state in ("ready", "succeeded"):
@@ -135,6 +140,17 @@ def _child_verdict(operation: Operation, seen: Seen) -> Verdict:
     verdicts = {"failed": Operation.State.FAILED, "cancelled": Operation.State.CANCELLED}
     message = condition.message if condition else ""
     return (verdicts[child.state], message) if child.state in verdicts else GOING_ON
+
+
+def _batch_verdict(operation: Operation, seen: Seen) -> Verdict:
+    """Judge a change of many parts of one kind."""
+    found = seen.observation.batches.get(operation.child_kind) if seen.observation else None
+    if found is None or found.revision < operation.generation:
+        return _refusal(operation, seen.resource)
+    refused = batches.refused_of(operation)
+    if refused:
+        return Operation.State.FAILED, f"{refused} of them were refused; each says why."
+    return Operation.State.SUCCEEDED, ""
 
 
 def _is(resource: Resource, kind: str) -> bool:

@@ -15,7 +15,7 @@ from portal.core import conditions
 from portal.core.conditions import Condition, Status
 from portal.core.drivers import GeneratedSecret, Observation, Unit, View
 from portal.core.errors import PermanentError, TemporaryError
-from portal.resources.engine import bookkeeping, claim, deletion, latency, progress, view
+from portal.resources.engine import batches, bookkeeping, claim, deletion, latency, parts, progress, view
 from portal.resources.models import Child, Resource
 from portal.resources.states import refresh
 
@@ -49,7 +49,7 @@ def _reconcile(resource_id: uuid.UUID, only_due: bool) -> bool:
     held = claim.take(resource_id, only_due=only_due)
     if held is None:
         return False
-    turn = Turn(held.resource, list(held.resource.children.all()))
+    turn = Turn(held.resource, list(held.resource.children.single()))
     try:
         _work(turn, held.at)
     except TemporaryError as error:
@@ -84,6 +84,7 @@ def _drive(resource: Resource, seen: View, backend: Backend) -> Observation:
     driver = resource.offering.drivers[resource.cluster.kind]
     rendered = driver.render(seen)
     backend.ensure_secrets(resource.handle, secrets_of(rendered))
+    batches.send(resource, seen, backend)
     backend.apply(Wanted(resource.handle, resource.fence, resource.generation, rendered))
     return driver.observe(seen, backend.read(resource.handle))
 
@@ -131,6 +132,7 @@ def _finish(held: claim.Claim, turn: Turn) -> bool:
         before, shown = (resource.state, resource.health), _as_users_see(resource)
         fields = lay_over(turn, resource, now)
         gone = bookkeeping.children(resource, turn.children, turn.observation, now)
+        batches.settle(resource, turn.observation, now)
         rows = {child.id: child for child in turn.children}
         seen = progress.Seen(resource, turn.resource.generation, rows, gone, turn.observation, now)
         still_open = bookkeeping.operations(seen)
@@ -138,6 +140,7 @@ def _finish(held: claim.Claim, turn: Turn) -> bool:
         due = None if due_in is None else now + due_in
         claim.write(held, fields, due=bookkeeping.earliest(due, resource, still_open, now))
         bookkeeping.note_change(resource, before)
+        parts.follow(resource, now)
         if _as_users_see(resource) != shown:
             transaction.on_commit(lambda: claim.wake_users(resource))  # with no lock held: they may use each other
     moved = Resource.objects.filter(id=resource.id, next_reconcile_at__lte=timezone.now()).exists()
@@ -159,9 +162,15 @@ def _next(turn: Turn, resource: Resource, *, waited_for: bool) -> datetime.timed
         return turn.due_in
     if deletion.unfinished(resource):
         return SOON
-    if resource.deleted_at is not None or not bookkeeping.unfinished(turn.children):
+    if resource.deleted_at is not None or not _parts_unfinished(turn, resource):
         return None
     return SOON if turn.running or waited_for else LATER
+
+
+def _parts_unfinished(turn: Turn, resource: Resource) -> bool:
+    """Whether some child is still on its way, alone or in its kind's document."""
+    late = turn.observation is not None and not batches.in_force(resource, turn.observation)
+    return late or bookkeeping.unfinished(turn.children)
 
 
 def lay_over(turn: Turn, resource: Resource, now: datetime.datetime) -> dict[str, object]:
@@ -187,13 +196,13 @@ def _seen(turn: Turn, resource: Resource) -> list[Condition]:
     if turn.observation is not None:
         found = turn.observation.conditions
     else:
-        found = (deletion.removing(turn.left),) if turn.left else conditions.load(resource.conditions)
+        found = conditions.load(resource.conditions) if turn.left is None else (deletion.removing(turn.left),)
     return list({condition.type: condition for condition in reversed([turn.synced, *found])}.values())
 
 
 def _lay_over_observation(turn: Turn, observation: Observation, resource: Resource, now: datetime.datetime) -> None:
     endpoints = [endpoint.as_json() for endpoint in observation.endpoints]
-    resource.facts = {**observation.facts, "endpoints": endpoints}
+    resource.facts = bookkeeping.capped({**observation.facts, "endpoints": endpoints})
     if observation.settled:
         resource.observed_generation = turn.resource.generation
     if conditions.is_true(resource.conditions, "Ready"):

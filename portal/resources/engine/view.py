@@ -29,7 +29,14 @@ def build(resource: Resource, children: list[Child], *, running: bool) -> View:
         links=_links(resource) if offering.has_links else {},
         origin=_origin(resource),
         facts=resource.facts,
+        batches=batches_of(resource),
     )
+
+
+def batches_of(resource: Resource) -> dict[str, int]:
+    """Return the revision that is asked for of each batch kind that ever had a child."""
+    kinds = {kind.slug for kind in resource.offering.children if kind.is_batch}
+    return {slug: revision for slug, revision in resource.batches.items() if slug in kinds}
 
 
 def child_view(offering: Offering, child: Child) -> ChildView | None:

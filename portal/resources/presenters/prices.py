@@ -2,8 +2,9 @@
 
 import json
 
-from portal.core.pricing import Price, pricer
+from portal.core.pricing import Price
 from portal.resources.models import Resource
+from portal.resources.parts import price_with_parts
 
 
 class Prices:
@@ -19,5 +20,5 @@ class Prices:
         key = json.dumps(asked, sort_keys=True)
         if key not in self._known:
             spec, region = resource.load_spec(), resource.region.slug
-            self._known[key] = pricer().price(resource.offering, resource.plan, spec, region=region, running=running)
+            self._known[key] = price_with_parts(resource.offering, resource.plan, spec, region=region, running=running)
         return self._known[key]

@@ -29,6 +29,7 @@ ON_PARTS: dict[str, Promise] = {
     "rotate": gettext_lazy("Rotate %(kind)s"),
     "retry": gettext_lazy("Retry %(kind)s"),
 }
+MANY = gettext_lazy("Change many %(kind)s")  # an operation on many parts is called ``change_devices``
 STEPS: dict[str, Promise] = {
     "accepted": gettext_lazy("Accepted"),
     "fetch": gettext_lazy("Fetch the software"),
@@ -59,7 +60,8 @@ def operation_label(kind: str, offering: Offering) -> str:
     singular = next((k.singular for k in offering.children if k.slug.removesuffix("s") == part), "")
     if singular and verb in ON_PARTS:
         return str(ON_PARTS[verb]) % {"kind": str(singular).lower()}
-    return kind.replace("_", " ").capitalize()
+    plural = next((k.plural for k in offering.children if kind == f"change_{k.slug}"), "")
+    return str(MANY) % {"kind": str(plural).lower()} if plural else kind.replace("_", " ").capitalize()
 
 
 def step_label(name: str) -> str:

@@ -5,7 +5,7 @@ from typing import cast
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from portal.core.errors import not_found
 from portal.core.forms import spec_form
@@ -202,7 +202,7 @@ def do(request: HttpRequest, service_id: str, kind: str, child_id: str, verb: st
     return ask(request, page.resource, dialog, act)
 
 
-@require_safe
+@require_GET  # a HEAD is no download, and not recorded as one
 def download(request: HttpRequest, service_id: str, kind: str, child_id: str) -> HttpResponse:
     """Send what a run has made, as a file."""
     page, found = _downloadable(request, service_id, kind, child_id)

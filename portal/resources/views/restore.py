@@ -8,11 +8,12 @@ from portal.core.errors import Problem, not_found
 from portal.core.forms import show_problem
 from portal.core.htmx import done, wants_partial
 from portal.core.offerings import Plan
-from portal.core.pricing import Price, pricer
+from portal.core.pricing import Price
 from portal.resources import actions
 from portal.resources.access import access_child
 from portal.resources.forms import RestoreForm, cheapest_first
 from portal.resources.models import Child
+from portal.resources.parts import price_with_parts
 from portal.resources.views.page import ServicePage, load, show
 
 
@@ -80,4 +81,4 @@ def _plans(page: ServicePage) -> list[tuple[Plan, Price]]:
     resource, offering = page.resource, page.resource.offering
     spec, region = resource.load_spec(), resource.region.slug
     fitting = [plan for plan in cheapest_first(offering.plans) if resource.cluster.kind in plan.backends]
-    return [(plan, pricer().price(offering, plan, spec, region=region)) for plan in fitting]
+    return [(plan, price_with_parts(offering, plan, spec, region=region)) for plan in fitting]

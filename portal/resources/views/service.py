@@ -46,8 +46,6 @@ def _operations(page: ServicePage) -> tuple[list[Operation], Operation | None]:
     """Return what runs now, and the newest operation on the whole service."""
     rows = queries.operations(page.resource)
     running = list(rows.filter(state__in=Operation.OPEN).order_by("id"))
-    for operation in running:
-        operation.resource = page.resource
     return running, rows.filter(lane="lifecycle").first()
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from portal.core.errors import Problem, not_found
+from portal.core.errors import Problem, escape, not_found
 from portal.core.forms import SpecForm, show_problem, spec_form
 from portal.core.htmx import done, wants_partial
 from portal.projects import access
@@ -99,7 +99,7 @@ def _preview(page: ServicePage, changes: actions.Edit | None) -> HttpResponse:
     effects: tuple[Effect, ...] = ()
     if changes is not None and changes.spec is not None:
         with suppress(Problem):
-            effects = effects_of_quote(actions.quote_change(page.actor, page.resource, {"spec": changes.spec}))
+            effects = effects_of_quote(actions.preview_change(page.actor, page.resource, {"spec": changes.spec}))
     return render(page.request, "resources/partials/effects.html", {"effects": effects})
 
 
@@ -152,7 +152,7 @@ def _show(problem: Problem, forms: Forms, part: str) -> None:
         return
     wrong = {error.pointer.removeprefix("/tags/"): error.detail for error in problem.errors}
     for row in forms.tags:
-        row["error"] = wrong.pop(row["key"][:80], "") if row["key"] else ""
+        row["error"] = wrong.pop(escape(row["key"][:80]), "") if row["key"] else ""
     forms.tags_problem = next(iter(wrong.values()), "" if problem.errors else problem.detail)
 
 

@@ -3,12 +3,12 @@
 from typing import cast
 
 from django.http import FileResponse, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from portal.resources.actions.sharing import open_shared
 
 
-@require_safe
+@require_GET  # a HEAD is no download, and not recorded as one
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """Send the file that a link names. Audited as a download of who made the link."""
     address, request_id = str(request.META.get("REMOTE_ADDR", "")), str(getattr(request, "request_id", ""))

@@ -11,12 +11,13 @@ from portal.clusters.placement import places
 from portal.core.errors import Problem, not_found
 from portal.core.htmx import done, wants_partial
 from portal.core.offerings import Plan, Verb
-from portal.core.pricing import Price, pricer
+from portal.core.pricing import Price
 from portal.projects import access
 from portal.resources import actions
 from portal.resources.actions.lifecycle import newer_releases
 from portal.resources.forms import DeleteForm, NameForm, PlanForm, VersionForm, cheapest_first
 from portal.resources.models import Child, Operation, Quote
+from portal.resources.parts import price_with_parts
 from portal.resources.presenters.effects import Effect, effects_of_delete, effects_of_quote, effects_of_verb
 from portal.resources.views.dialogs import Dialog, ask
 from portal.resources.views.page import ServicePage, load, show
@@ -63,7 +64,7 @@ def _dialog(page: ServicePage, verb: Verb) -> Dialog:
 def _quote(page: ServicePage, verb: Verb) -> Quote | None:
     if verb.slug not in ("stop", "start"):
         return None
-    return actions.quote_change(page.actor, page.resource, {"running": verb.slug == "start"})
+    return actions.preview_change(page.actor, page.resource, {"running": verb.slug == "start"})
 
 
 def _deed(page: ServicePage, verb: str, dialog: Dialog) -> Deed:
@@ -103,7 +104,7 @@ def _plans(page: ServicePage, chosen: str, problem: str = "", *, status: int = 2
     resource = page.resource
     effects: tuple[Effect, ...] = ()
     if chosen and chosen != resource.plan_slug and resource.offering.plan(chosen):
-        effects = effects_of_quote(actions.quote_change(page.actor, resource, {"plan": chosen}))
+        effects = effects_of_quote(actions.preview_change(page.actor, resource, {"plan": chosen}))
     context = {
         "choices": [_choice(page, plan) for plan in cheapest_first(resource.offering.plans)],
         "chosen": chosen or resource.plan_slug,
@@ -118,7 +119,7 @@ def _plans(page: ServicePage, chosen: str, problem: str = "", *, status: int = 2
 def _choice(page: ServicePage, plan: Plan) -> tuple[Plan, Price, str]:
     """Return a plan with its price for these settings, and why it can't be chosen here."""
     resource = page.resource
-    price = pricer().price(resource.offering, plan, resource.load_spec(), region=resource.region.slug)
+    price = price_with_parts(resource.offering, plan, resource.load_spec(), region=resource.region.slug)
     place = places(resource.offering, [resource.cluster], release=resource.release, plan=plan)[0]
     return plan, price, capfirst(str(place.reason))
 

@@ -5,12 +5,12 @@ from typing_extensions import TypedDict
 
 from portal.core import specs
 from portal.core.api.shapes import Json, Moment, PriceJson, moment, plain_number, price_json
-from portal.core.pricing import pricer
 from portal.resources import queries
 from portal.resources.actions.lifecycle import newer_releases
 from portal.resources.actions.maintaining import pending_update
 from portal.resources.api.shapes.conditions import ConditionJson, conditions_json
 from portal.resources.models import Operation, Resource
+from portal.resources.parts import price_with_parts
 
 
 class EndpointJson(TypedDict):
@@ -104,7 +104,7 @@ class ServiceJson(TypedDict):
 def service_json(resource: Resource) -> ServiceJson:
     """Return a service; ``project`` and ``region`` have to be fetched along."""
     offering, plan, spec = resource.offering, resource.plan, resource.load_spec()
-    price = pricer().price(offering, plan, spec, region=resource.region.slug, running=resource.running)
+    price = price_with_parts(offering, plan, spec, region=resource.region.slug, running=resource.running)
     return {
         "id": resource.public_id,
         "urn": urn(resource),

@@ -3,6 +3,7 @@
 from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from rest_framework.decorators import api_view
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -139,6 +140,8 @@ def _retry(request: Request, actor: Actor, part: Child) -> Response:
 @api_view(["GET"])
 def download(request: Request, service: str, kind: str, child: str) -> HttpResponseBase:
     """Stream what a run made, such as a backup's dump. Audited; it takes the right to see secrets."""
+    if request.META["REQUEST_METHOD"] == "HEAD":
+        raise MethodNotAllowed("HEAD")  # a look at the headers is no download, and not recorded as one
     actor, part = _part(request, service, kind, child, "download", "service.secrets")
     artifact = open_artifact(actor, part)
     headers = {"Cache-Control": "private, no-store"}

@@ -34,7 +34,7 @@ def service_operations(request: Request, service: str) -> Response:
     """List what was done to a service, newest first."""
     resource = access_resource(actor_of(request), service, "service.read")
     state = choice(request, "state", Operation.State.values)
-    rows = queries.operations(resource).select_related("resource__project", "child")
+    rows = queries.operations(resource)
     return page(request, rows.filter(state=state) if state else rows, operation_json, filters=("state",))
 
 
