@@ -1,15 +1,18 @@
-"""What a service brings along: made, priced, counted, changed, stopped and taken away with it; and the workshop's rest."""
+"""What a service brings along: made, priced, counted, changed, stopped and taken away with it. And jobs, links, keys."""
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
+from portal.core import conditions
 from portal.core.actors import Actor
 from portal.core.errors import Problem
+from portal.core.offerings import Offering
 from portal.projects.models import Project
 from portal.resources import actions
 from portal.resources.engine import turn as engine_turn
@@ -47,7 +50,9 @@ def test_a_part_comes_along_and_the_service_waits_for_it(
     made = order(name="shop", offering="workshop", plan="dev-2").resource
     part = cache_of(made)
     assert (part.name, part.offering_slug, part.plan_slug) == ("shop-cache", "toy", "dev-2")
-    assert turn(made).conditions[-1]["message"] == "It waits for cache."
+    waiting = conditions.find(turn(made).conditions, "Ready")
+    assert waiting is not None
+    assert waiting.message == "It waits for cache."
     turn(part)
     made = turn(made)
     assert (made.state, made.health) == ("running", "healthy")
@@ -164,10 +169,10 @@ def test_nothing_of_it_is_left(workshop: Resource, actor: Actor, kernel: MemoryB
 def test_where_the_part_cannot_be_had_the_service_cannot(
     order: Callable[..., Operation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "portal.clusters.placement._missing_packages",
-        lambda offering, *_: "no toys here"[: 12 * (offering.slug == "toy")],
-    )
+    def missing(offering: Offering, *_rest: object) -> str:
+        return "no toys here" if offering.slug == "toy" else ""
+
+    monkeypatch.setattr("portal.clusters.placement._missing_packages", missing)
     with pytest.raises(Problem) as refused:
         order(name="shop", offering="workshop")
     assert "no toys here" in refused.value.errors[0].detail
@@ -247,8 +252,6 @@ def test_facts_that_grow_without_end_are_a_fault_and_not_a_row(
     observe = type(running.offering.drivers["local"]).observe
 
     def too_much(driver: object, view: object, state: object) -> object:
-        from dataclasses import replace
-
         return replace(observe(driver, view, state), facts={"log": "x" * 70_000})  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(running.offering.drivers["local"]), "observe", too_much)
