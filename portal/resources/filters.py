@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
+from portal.core.counting import total_of
 from portal.resources.models import Resource, State
 
 PAGE = 50
@@ -18,11 +19,11 @@ DEFAULT_SORT = "created.desc"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list, for the ``pagination`` tag."""
+    """One page of a list, for the ``pagination`` tag; ``total_count`` as ``total_of`` says."""
 
     items: list[Resource]
     next_cursor: str
-    total_count: int
+    total_count: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class ServiceFilter:
         ordering = [f"{sign}id"] if field == "id" else [f"{sign}{field}", f"{sign}id"]
         shown = list(self._after(found, field, descends).order_by(*ordering)[: PAGE + 1])
         more = shown[PAGE - 1] if len(shown) > PAGE else None
-        return Page(shown[:PAGE], cursor_of(more, field) if more else "", found.count())
+        return Page(shown[:PAGE], cursor_of(more, field) if more else "", total_of(found))
 
     def _narrowed(self, rows: QuerySet[Resource]) -> QuerySet[Resource]:
         if self.text:

@@ -10,6 +10,7 @@ from portal.core.offerings import ChildKind, Plan
 from portal.resources.maintenance import DAYS
 from portal.resources.models import Resource
 from portal.resources.presenters.effects import bin_words
+from portal.resources.tables import headings
 
 PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
@@ -27,6 +28,25 @@ class NameForm(forms.Form):
 def child_name_form(kind: ChildKind, data: QueryDict | None) -> NameForm | None:
     """Return the form of a new part's name; None where the platform names them."""
     return None if kind.generated_name else NameForm(data)
+
+
+class TableForm(forms.Form):
+    """Many parts at once, as a table."""
+
+    rows = forms.CharField(
+        label=_("Table"),
+        max_length=200_000,
+        widget=forms.Textarea(attrs=PLAIN | {"class": "mono", "rows": 10, "wrap": "off"}),
+    )
+
+    def __init__(self, kind: ChildKind, data: QueryDict | None) -> None:
+        super().__init__(data)
+        columns = ",".join(headings(kind))
+        field = self.fields["rows"]
+        field.initial = f"{columns}\n"
+        field.help_text = _("One line each, below the heading %(columns)s; from a spreadsheet, paste as it is.") % {
+            "columns": columns
+        }
 
 
 class AboutForm(forms.Form):

@@ -5,18 +5,23 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
 from portal.accounts.models import User
+from portal.core import ids
 from portal.core.actors import Actor
+from portal.core.counting import total_of
 from portal.core.drivers import Connection
+from portal.core.offerings import ChildKind, Nature
 from portal.projects.models import Project
 from portal.resources.access import visible_resources
 from portal.resources.engine import view
 from portal.resources.models import Child, Event, Operation, Resource
 
+PAGE = 50
 PATIENCE = 0.2  # seconds; paces clients that ask again without a pause
 _WAITERS = threading.BoundedSemaphore(12)  # of the 16 threads of a web process: the others serve everybody else
 
@@ -31,6 +36,11 @@ def binned(actor: Actor, *, project: Project | None = None) -> QuerySet[Resource
     """Return what is in the bin and can be brought back."""
     rows = visible_resources(actor).binned().select_related("project", "region")
     return rows if project is None else rows.filter(project=project)
+
+
+def parts(resource: Resource) -> QuerySet[Resource]:
+    """Return what a service brought along and still has."""
+    return Resource.objects.filter(owner=resource, purged_at=None).order_by("id")
 
 
 def with_open_operation(rows: QuerySet[Resource]) -> QuerySet[Resource]:
@@ -50,6 +60,28 @@ def current_operation(resource: Resource) -> Operation | None:
 def children(resource: Resource, kind: str) -> QuerySet[Child]:
     """Return the parts of one kind, oldest first."""
     return Child.objects.filter(resource=resource, kind=kind)
+
+
+@dataclass(frozen=True, slots=True)
+class ChildPage:
+    """One page of a service's parts, for the ``pagination`` tag."""
+
+    items: list[Child]
+    next_cursor: str
+    total_count: int | None
+
+
+def child_page(resource: Resource, kind: ChildKind, *, text: str = "", cursor: str = "") -> ChildPage:
+    """Return parts of one kind whose names hold a text: runs newest first, others oldest first."""
+    rows, is_run = children(resource, kind.slug), kind.nature is Nature.RUN
+    if text:
+        rows = rows.filter(name__icontains=text)
+    last = ids.decode(kind.prefix, cursor)
+    beyond = rows.filter(**{"id__lt" if is_run else "id__gt": last}) if last else rows
+    found = list(beyond.order_by("-id" if is_run else "id")[: PAGE + 1])
+    shown = found[:PAGE]
+    following = ids.encode(kind.prefix, shown[-1].id) if len(found) > PAGE else ""
+    return ChildPage(shown, following, total_of(rows))
 
 
 def operations(resource: Resource) -> QuerySet[Operation]:

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.core import ids
-from portal.resources.models import Child, Resource
+from portal.resources.models import Child, Operation, Resource
 from tests.api.shapes import fits
 from tests.resources.conftest import turn
 from tests.resources.doubles import MemoryBackend
@@ -167,3 +167,27 @@ def test_a_part_of_another_service_is_not_reached_through_this_one(
     assert (wrong.status_code, wrong.json()["code"]) == (404, "not_found")
     assert api.get(f"/api/v1/services/{other.public_id}/users/{child.public_id}").status_code == 200
     assert api.get(f"{url}/users/{ids.encode('cred', child.id)}").status_code == 404
+
+
+def test_many_parts_are_changed_in_one_request(api: APIClient, order: Callable[..., Operation]) -> None:
+    fleet = turn(order(name="fleet", offering="fleet").resource)
+    address = f"/api/v1/services/{fleet.public_id}/devices/batch"
+    body = {"put": [{"name": "lamp", "spec": {"place": "hall"}}, {"name": "lock"}]}
+    first = api.post(address, body, headers={"Idempotency-Key": "many-1"})
+    assert (first.status_code, first.json()["type"]) == (202, "change_devices")
+    assert api.post(address, body, headers={"Idempotency-Key": "many-1"}).json()["id"] == first.json()["id"]
+    turn(fleet)
+    assert api.get(f"/api/v1/operations/{first.json()['id']}").json()["state"] == "succeeded"
+    gone = api.post(address, {"delete": ["lamp"], "put": [{"name": "lock", "spec": {"enabled": False}}]})
+    assert gone.status_code == 202
+    turn(fleet)
+    listed = api.get(f"/api/v1/services/{fleet.public_id}/devices").json()
+    assert [(item["name"], item["spec"]["enabled"]) for item in listed["items"]] == [("lock", False)]
+    wrong = api.post(address, {"put": [{"name": "lamp", "spec": {"enabled": "perhaps"}}]})
+    assert wrong.status_code == 422
+    assert wrong.json()["errors"][0]["pointer"] == "/put/0/spec/enabled"
+    assert api.post(address, {}).status_code == 422
+
+
+def test_kinds_of_few_have_no_batch(api: APIClient, running: Resource) -> None:
+    assert api.post(f"/api/v1/services/{running.public_id}/users/batch", {"put": []}).status_code == 404

@@ -62,6 +62,7 @@ TWINS: dict[str, tuple[str, ...]] = {
     "resources:undelete": (f"POST {SERVICE}/undelete",),
     "resources:children": (f"GET {SERVICE}/{{kind}}",),
     "resources:new_child": (f"POST {SERVICE}/{{kind}}",),
+    "resources:many_children": (f"POST {SERVICE}/{{kind}}/batch",),
     "resources:child": (f"GET {CHILD}",),
     "resources:edit_child": (f"PATCH {CHILD}",),
     "resources:delete_child": (f"DELETE {CHILD}",),

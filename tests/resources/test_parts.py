@@ -1,4 +1,4 @@
-"""What a service brings along: made, priced, counted, changed, stopped and taken away with it. And jobs, links, keys."""
+"""What a service brings along: made, priced, counted, changed, stopped and taken away with it. Jobs, links, keys."""
 
 import datetime
 from collections.abc import Callable

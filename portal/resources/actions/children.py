@@ -126,7 +126,7 @@ def edit_child(actor: Actor, child: Child, *, spec: Mapping[str, Any]) -> Operat
     kind = kind_of(child)
     resource = prepared(actor, child.resource, kind, "update")
     child = locked(child, resource)
-    before = kind.spec.model_validate(child.spec)
+    before = specs.load(kind.spec, child.spec)
     checked, errors = specs.validate(kind.spec, {**customer_fields(before), **spec})
     errors = errors or (specs.refused_changes(before, _keep_hidden(before, checked)) if checked else [])
     if errors or checked is None:
@@ -171,7 +171,7 @@ def delete_child(actor: Actor, child: Child) -> Operation:
     kind = kind_of(child)
     resource = prepared(actor, child.resource, kind, "delete")
     child = locked(child, resource)
-    reason = kind.protected(kind.spec.model_validate(child.spec)) if kind.protected else ""
+    reason = kind.protected(specs.load(kind.spec, child.spec)) if kind.protected else ""
     if reason:
         raise conflict("resource_protected", str(reason), resource_id=child.public_id)
     return remove(actor, resource, child)

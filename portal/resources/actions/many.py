@@ -106,7 +106,7 @@ def _spec_of(
     if child is not None and child.deletion_requested_at is not None:
         detail = _("%(name)s is still being deleted. Try again in a moment.") % {"name": child.name}
         return None, [FieldError(f"{at}/name", "name_taken", detail)]
-    before = kind.spec.model_validate(child.spec) if child else None
+    before = specs.load(kind.spec, child.spec) if child else None
     known = customer_fields(before) if before else {}
     spec, errors = specs.validate(kind.spec, {**known, **wish.spec}, at=f"{at}/spec")
     if spec is not None and before is not None:
@@ -126,7 +126,7 @@ def _undeletable(kind: ChildKind, names: Sequence[str], there: Mapping[str, Chil
     for place, name in enumerate(names):
         if name not in there:
             errors.append(FieldError(f"/delete/{place}", "unknown_name", _("There is none called that.")))
-        elif kind.protected and (reason := kind.protected(kind.spec.model_validate(there[name].spec))):
+        elif kind.protected and (reason := kind.protected(specs.load(kind.spec, there[name].spec))):
             errors.append(FieldError(f"/delete/{place}", "resource_protected", str(reason)))
     return errors
 

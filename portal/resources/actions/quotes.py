@@ -88,7 +88,7 @@ def preview_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) 
 
 def customer_fields(spec: specs.Spec) -> dict[str, Any]:
     """Return a spec without what only the platform sets."""
-    return {name: getattr(spec, name) for name in specs.visible_fields(type(spec))}
+    return specs.asked(spec)
 
 
 def _body(before: Price | None, after: Price, *, quota: dict[str, Any], downtime: int, expected: int) -> dict[str, Any]:

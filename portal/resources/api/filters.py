@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
+from portal.core import ids
 from portal.core.actors import Actor
 from portal.core.api.pagination import moment, parameter
 from portal.core.api.schema import query
@@ -18,15 +19,14 @@ from portal.resources.models import Health, Resource, State
 from portal.resources.tags import WORD
 
 SORTS = {
-    "created_at": "created_at",
-    "updated_at": "updated_at",
+    "created_at": "pk",
     "name": "name",
     "state": "state",
     "health": "health",
     "offering": "offering_slug",
     "plan": "plan_slug",
 }
-FILTERS = ("state", "health", "offering", "region", "tag", "name", "q", "created_after")
+FILTERS = ("state", "health", "offering", "region", "tag", "name", "q", "created_after", "part_of")
 NOT_LISTED = (State.DELETED, State.PURGED)  # shown only where they are asked for
 _ORDERS = [f"{name}.{direction}" for name in SORTS for direction in ("asc", "desc")]
 _WORD = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -48,6 +48,7 @@ PARAMETERS = (
     query("name", "The exact name."),
     query("q", "A part of the name."),
     query("created_after", "A time (RFC 3339).", {"type": "string", "format": "date-time"}),
+    query("part_of", "Id of the service that brought them along; without it, only services of their own are listed."),
     query("sort", "The order.", {"type": "string", "enum": _ORDERS, "default": "created_at.desc"}),
 )
 
@@ -55,7 +56,7 @@ PARAMETERS = (
 def filtered(request: Request, actor: Actor, project: Project | None = None) -> QuerySet[Resource]:
     """Return the services that the parameters ask for. Raises Problem for a value that can't be one."""
     states = words(request, "state", State.values)
-    found = _base(actor, states, project)
+    found = _base(request, actor, states, project)
     if states:
         found = found.filter(state__in=states)
     if healths := words(request, "health", Health.values):
@@ -72,11 +73,18 @@ def words(request: Request, name: str, choices: list[str]) -> list[str]:
     return given
 
 
-def _base(actor: Actor, states: list[str], project: Project | None) -> QuerySet[Resource]:
+def _base(request: Request, actor: Actor, states: list[str], project: Project | None) -> QuerySet[Resource]:
     """Return what lists show; the bin and what is gone only where their states are asked for."""
+    if "part_of" in request.query_params:
+        owner = ids.decode("svc", request.query_params["part_of"])
+        return _in(project, visible_resources(actor).filter(owner__isnull=False, owner=owner, purged_at=None))
     if not set(states) & set(NOT_LISTED):
         return queries.services(actor, project=project)
-    rows = visible_resources(actor).filter(owner=None).select_related("project", "region")
+    return _in(project, visible_resources(actor).filter(owner=None))
+
+
+def _in(project: Project | None, rows: QuerySet[Resource]) -> QuerySet[Resource]:
+    rows = rows.select_related("project", "region")
     return queries.with_open_operation(rows if project is None else rows.filter(project=project))
 
 

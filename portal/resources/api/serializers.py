@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from portal.core.api.serializers import Flag, SpecTable, Strict, Table, Text, Word
 from portal.resources.actions.checking import NAME as SERVICE_NAME
+from portal.resources.actions.many import AT_MOST
 
 
 @extend_schema_field({"type": "string", "pattern": f"^{SERVICE_NAME.pattern}$", "maxLength": 63})
@@ -128,6 +129,20 @@ class ChildBody(Strict):
 
     name = Word(max_length=63, required=False)
     spec = Table(required=False)
+
+
+class WishBody(Strict):
+    """A part that is to be there; what its settings don't say stays as it is, or is as by default."""
+
+    name = Word(max_length=63)
+    spec = Table(required=False)
+
+
+class ManyBody(Strict):
+    """Parts to make or change, and names of parts to take away."""
+
+    put = serializers.ListField(child=WishBody(), required=False, help_text=f"At most {AT_MOST}.")
+    delete = serializers.ListField(child=Word(max_length=63), required=False, help_text=f"At most {AT_MOST} names.")
 
 
 class ChildEditBody(Strict):

@@ -31,6 +31,7 @@ urlpatterns = [
     path(f"{CREDENTIAL}/rotate", credentials.rotate),
     path(f"{CREDENTIAL}/complete", credentials.complete),
     path(f"{SERVICE}/<slug:kind>", children.children),
+    path(f"{SERVICE}/<slug:kind>/batch", children.many),
     path(CHILD, children.child),
     path(f"{CHILD}/cancel", children.cancel),
     path(f"{CHILD}/retry", children.retry),

@@ -4,14 +4,21 @@ import uuid
 
 from django.db.models import prefetch_related_objects
 
+from portal.core import specs
 from portal.core.drivers import ChildView, LinkView, Origin, View
 from portal.core.offerings import Offering
 from portal.resources.models import Child, Resource
 
 
 def build(resource: Resource, children: list[Child], *, running: bool) -> View:
-    """Return the view of a service; ``running`` may differ from what is asked while it is being deleted."""
-    offering = resource.offering
+    """Return the view of a service; ``running`` may differ from what is asked while it is being deleted.
+
+    Raises PermanentError where stored settings do not validate any more; what is going away goes all the same.
+    """
+    offering, spec = resource.offering, resource.load_spec()
+    going = resource.deletion_requested_at is not None
+    if not going:
+        specs.require_sound(spec)
     return View(
         handle=resource.handle,
         offering=resource.offering_slug,
@@ -19,13 +26,13 @@ def build(resource: Resource, children: list[Child], *, running: bool) -> View:
         version=resource.version,
         release=resource.release,
         plan=resource.plan,
-        spec=resource.load_spec(),
+        spec=spec,
         generation=resource.generation,
         running=running,
         restarts=resource.restarts,
         host=resource.cluster.capabilities.get("host", "localhost"),
         allow_list=tuple(entry["cidr"] for entry in resource.ip_allow_list),
-        children=tuple(view for child in children if (view := child_view(offering, child)) is not None),
+        children=tuple(view for child in children if (view := child_view(offering, child, going=going)) is not None),
         links=_links(resource) if offering.has_links else {},
         origin=_origin(resource),
         facts=resource.facts,
@@ -39,16 +46,22 @@ def batches_of(resource: Resource) -> dict[str, int]:
     return {slug: revision for slug, revision in resource.batches.items() if slug in kinds}
 
 
-def child_view(offering: Offering, child: Child) -> ChildView | None:
-    """Return a child as the driver sees it; None for one of a kind that the offering no longer has."""
+def child_view(offering: Offering, child: Child, *, going: bool = False) -> ChildView | None:
+    """Return a child as the driver sees it; None for one of a kind that the offering no longer has.
+
+    Raises PermanentError where its stored settings do not validate any more, unless it or its service is ``going``.
+    """
     kind = offering.child(child.kind)
     if kind is None:
         return None
+    spec = specs.load(kind.spec, child.spec)
+    if child.deletion_requested_at is None and not going:
+        specs.require_sound(spec, of=child.name)
     return ChildView(
         id=child.id,
         kind=child.kind,
         name=child.name,
-        spec=kind.spec.model_validate(child.spec),
+        spec=spec,
         generation=child.generation,
         observed_generation=child.observed_generation,
         deleting=child.deletion_requested_at is not None,

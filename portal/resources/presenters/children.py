@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from portal.core import conditions
+from portal.core import conditions, specs
 from portal.core.forms import title_of
 from portal.core.offerings import ChildKind, Nature
 from portal.core.specs import meta_of, visible_fields
@@ -161,7 +161,7 @@ def _deeds(child: Child, kind: ChildKind, permissions: frozenset[str]) -> Iterat
 
 
 def _is_protected(child: Child, kind: ChildKind) -> bool:
-    return kind.protected is not None and bool(kind.protected(kind.spec.model_validate(child.spec)))
+    return kind.protected is not None and bool(kind.protected(specs.load(kind.spec, child.spec)))
 
 
 def _can_restore(child: Child, kind: ChildKind, permissions: frozenset[str]) -> bool:
@@ -184,8 +184,9 @@ def _verb_url(verb: str, child: Child, kind: ChildKind) -> str:
 
 def public_spec(kind: ChildKind, child: Child) -> Mapping[str, Any]:
     """Return what a form of an existing part begins with."""
-    spec = kind.spec.model_validate(child.spec)
-    return {name: value for name, value in spec.model_dump(mode="json").items() if not _is_hidden(kind, name)}
+    spec = specs.load(kind.spec, child.spec)
+    shown = {**spec.model_dump(mode="json"), **spec.unsound}
+    return {name: value for name, value in shown.items() if not _is_hidden(kind, name)}
 
 
 def _is_hidden(kind: ChildKind, name: str) -> bool:

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from portal.core.offerings import Verb
-from portal.resources.actions.lifecycle import newer_releases
+from portal.resources.actions.lifecycle import OWNERS_TO_SAY, newer_releases
 from portal.resources.models import Operation, Resource
 from portal.resources.queries import current_operation
 
@@ -74,15 +74,20 @@ def _deeds(resource: Resource, permissions: frozenset[str]) -> Iterator[Deed]:
     if resource.deletion_requested_at is not None:
         yield from _in_bin(resource, permissions)
         return
+    alone = resource.owner_id is None  # a part is run, changed and deleted with its owner
     for verb in resource.offering.verbs:
-        if verb.permission in permissions and _is_possible(resource, verb):
+        if (
+            verb.permission in permissions
+            and _is_possible(resource, verb)
+            and (alone or verb.slug not in OWNERS_TO_SAY)
+        ):
             yield _deed(resource, verb)
-    if "service.delete" in permissions:
+    if "service.delete" in permissions and alone:
         yield Deed(_("Delete"), _url("delete", resource), "trash-2", is_danger=True)
 
 
 def _in_bin(resource: Resource, permissions: frozenset[str]) -> Iterator[Deed]:
-    if not resource.in_bin or resource.deletion_policy == "wipe":
+    if not resource.in_bin or resource.deletion_policy == "wipe" or resource.owner_id is not None:
         return
     if "service.create" in permissions:
         yield Deed(_("Undelete"), _url("undelete", resource), "archive-restore", is_main=True)

@@ -1,32 +1,64 @@
 """Rows of the list of services."""
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from portal.core import registry
 from portal.core.offerings import Offering
 from portal.core.pricing import Price
+from portal.core.templatetags import formats
 from portal.resources.models import Operation, Resource
 from portal.resources.presenters.prices import Prices
 from portal.resources.queries import current_operation
 
+TAGS_SHOWN = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One service of the list. ``days_left`` is set for what is in the bin."""
+    """One service of the list, in words. ``days_left`` is set for what is in the bin."""
 
     resource: Resource
-    offering: Offering | None
+    product: Offering | str
+    name: str
+    url: str
+    line: str  # product, version and tags
+    plan_name: str
+    region: str
+    project: str
     price: Price | None
     operation: Operation | None
     days_left: int | None = None
 
     @property
-    def plan_name(self) -> str:
-        plan = self.offering.plan(self.resource.plan_slug) if self.offering else None
-        return str(plan.name) if plan else self.resource.plan_slug
+    def handle(self) -> str:
+        return self.resource.handle
+
+    @property
+    def state(self) -> str:
+        return self.resource.state
+
+    @property
+    def health(self) -> str:
+        return self.resource.health
+
+    @property
+    def created_at(self) -> datetime.datetime:
+        return self.resource.created_at
+
+    @property
+    def monthly(self) -> str:
+        """Return the month's price; a dash where nothing is known of it."""
+        if self.price is None:
+            return "–"
+        month = self.price.monthly_estimate
+        return formats.money(month, self.price.currency) if month else _("Free")
 
     @property
     def can_return(self) -> bool:
@@ -51,10 +83,26 @@ def rows_of(resources: Iterable[Resource]) -> list[Row]:
 
 def _row(resource: Resource, prices: Prices) -> Row:
     offering = registry.offering(resource.offering_slug)
-    if resource.in_bin:
-        return Row(resource, offering, None, None, _days_left(resource))
-    price = prices.of(resource) if offering and offering.plan(resource.plan_slug) else None
-    return Row(resource, offering, price, current_operation(resource))
+    plan = offering.plan(resource.plan_slug) if offering else None
+    in_bin = resource.in_bin
+    return Row(
+        resource=resource,
+        product=offering or resource.offering_slug,
+        name=resource.name,
+        url=reverse("resources:service", args=[resource.public_id]),
+        line=_line(resource, offering.name if offering else resource.offering_slug),
+        plan_name=str(plan.name) if plan else resource.plan_slug,
+        region=resource.region.name,
+        project=resource.project.name,
+        price=prices.of(resource) if plan and not in_bin else None,
+        operation=None if in_bin else current_operation(resource),
+        days_left=_days_left(resource) if in_bin else None,
+    )
+
+
+def _line(resource: Resource, product: str) -> str:
+    tags = islice(resource.tags.items(), TAGS_SHOWN)
+    return " · ".join([f"{product} {resource.version}", *(f"{key}={value}" if value else key for key, value in tags)])
 
 
 def _days_left(resource: Resource) -> int | None:

@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from portal.core import ids
+from portal.core.counting import total_of
 from portal.core.htmx import wants_partial
 from portal.resources import queries
 from portal.resources.models import Event
@@ -29,7 +30,7 @@ def activity(request: HttpRequest, service_id: str) -> HttpResponse:
         "page": {
             "items": events,
             "next_cursor": ids.encode("evt", events[-1].id) if len(found) > PAGE else "",
-            "total_count": queries.activity(page.resource).count(),
+            "total_count": total_of(queries.activity(page.resource)),
         },
         "mark": mark,
     }

@@ -29,6 +29,7 @@ from portal.resources.views.page import (
     ServicePage,
     fingerprint,
     load,
+    query_without,
     reached,
     references,
     show,
@@ -40,16 +41,18 @@ def children(request: HttpRequest, service_id: str, kind: str) -> HttpResponse:
     """Show the parts of one kind, live while something is on its way."""
     page = load(request, service_id)
     declared = kind_of(page.resource, kind)
-    found = list(queries.children(page.resource, kind))
-    if declared.nature is Nature.RUN:
-        found.reverse()
-    rows = [row_of(_of(page, child), declared, page.permissions) for child in found]
-    mark = fingerprint([row.mark_parts for row in rows])
+    text = request.GET.get("q", "").strip()[:63]
+    found = queries.child_page(page.resource, declared, text=text, cursor=request.GET.get("cursor", ""))
+    rows = [row_of(_of(page, child), declared, page.permissions) for child in found.items]
+    mark = fingerprint([row.mark_parts for row in rows], found.next_cursor, found.total_count)
     if (nothing_new := unchanged(request, mark)) is not None:
         return nothing_new
     context = {
         "kind": declared,
         "rows": rows,
+        "page": found,
+        "text": text,
+        "poll_query": _poll_query(request, mark),
         "mark": mark,
         "kind_poll": BUSY_SECONDS if any(row.is_moving for row in rows) else CALM_SECONDS,
         "may_create": page.may_operate and "create" in declared.verbs,
@@ -58,6 +61,12 @@ def children(request: HttpRequest, service_id: str, kind: str) -> HttpResponse:
         "has_settings": bool(visible_fields(declared.spec)),
     }
     return show(page, kind, "partials/child_table" if wants_partial(request) else "service_children", context)
+
+
+def _poll_query(request: HttpRequest, mark: str) -> str:
+    query = query_without(request, "seen")
+    query["seen"] = mark
+    return query.urlencode()
 
 
 def _of(page: ServicePage, child: Child) -> Child:

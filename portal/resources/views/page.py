@@ -18,12 +18,12 @@ from portal.core.errors import Problem, TemporaryError
 from portal.core.htmx import wants_partial
 from portal.core.specs import Spec, meta_of
 from portal.projects.access import permissions_in
-from portal.resources.access import access_resource
+from portal.resources.access import access_resource, visible_resources
 from portal.resources.models import Resource
 from portal.resources.presenters.header import Header, header_of, is_busy
-from portal.resources.queries import services
 from portal.resources.tabs import tabs_of
 
+OFFERED = 500  # services in a field that names one, the newest; others are named by the API
 BUSY_SECONDS, CALM_SECONDS = 2, 10
 Answer = TypeVar("Answer")
 
@@ -111,7 +111,9 @@ def references(page: ServicePage, spec: type[Spec]) -> dict[str, list[tuple[str,
     wanted = {name: meta_of(info).ref for name, info in spec.model_fields.items() if meta_of(info).ref}
     if not wanted:
         return {}
-    rows = list(services(page.actor, project=page.resource.project))
+    slugs = {slug for accepted in wanted.values() for slug in accepted}
+    found = visible_resources(page.actor).listed().filter(project=page.resource.project, offering_slug__in=slugs)
+    rows = list(found[:OFFERED])
     return {
         name: [(row.public_id, row.name) for row in rows if row.offering_slug in slugs]
         for name, slugs in wanted.items()

@@ -25,7 +25,8 @@ def overview(request: HttpRequest, service_id: str) -> HttpResponse:
     page = load(request, service_id)
     running, newest = _operations(page)
     events = list(queries.activity(page.resource)[:RECENT])
-    mark = _mark(page, running, newest, events)
+    parts = list(queries.parts(page.resource)) if page.resource.may_have_parts else []
+    mark = fingerprint(_mark(page, running, newest, events), [[part.name, part.state, part.health] for part in parts])
     if (nothing_new := unchanged(request, mark)) is not None:
         return nothing_new
     context = {
@@ -38,6 +39,7 @@ def overview(request: HttpRequest, service_id: str) -> HttpResponse:
         "plan": page.resource.plan,
         "disk_gib": max(getattr(page.resource.load_spec(), "disk_gib", None) or 0, page.resource.plan.disk_gib),
         "facts": facts_of(page.resource),
+        "parts": parts,
     }
     return show(page, "overview", "partials/overview" if wants_partial(request) else "service_overview", context)
 

@@ -23,6 +23,7 @@ from portal.resources.presenters.services import Row, rows_of
 from portal.resources.tabs import Tab
 from portal.resources.views.page import BUSY_SECONDS, CALM_SECONDS, fingerprint, query_without, unchanged
 
+UNSEEN = ("facts", "conditions", "origin", "ip_allow_list", "maintenance")  # what a row does not show, and is large
 LISTED = [state for state in State if state not in (State.DELETED, State.PURGED)]
 
 
@@ -43,7 +44,7 @@ def service_list(request: HttpRequest) -> HttpResponse:
     found = find(actor, project=scope.project)
     if scope.project is None:  # the provider's people see all projects, but work in their own
         found = found.filter(project__in=own_projects(actor))
-    page = asked.page(found)
+    page = asked.page(found.defer(*UNSEEN))
     rows = rows_of(page.items)
     mark = fingerprint([row.mark_parts for row in rows], page.total_count, page.next_cursor)
     if (nothing_new := unchanged(request, mark)) is not None:

@@ -22,6 +22,7 @@ from portal.projects.models import Project
 from portal.resources.models import Child, Event, Operation, Resource
 from portal.resources.states import refresh
 from tests.resources.doubles import TOY, MemoryBackend
+from tests.resources.offerings import FLEET, WORKSHOP
 
 METRICS = (
     Metric("cpu", "Processor", "percent", (("cpu_percent", "Used"),)),
@@ -64,7 +65,7 @@ def prices(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {**registry.offerings(), OBSERVED.slug: OBSERVED}
+    found = {**registry.offerings(), **{offering.slug: offering for offering in (OBSERVED, FLEET, WORKSHOP)}}
     monkeypatch.setattr(registry, "offerings", lambda: found)
 
 

@@ -2,7 +2,7 @@
 
 from typing_extensions import TypedDict
 
-from portal.core import conditions
+from portal.core import conditions, specs
 from portal.core.api.shapes import Json, Moment, moment
 from portal.resources.api.shapes.conditions import ConditionJson, conditions_json
 from portal.resources.api.shapes.services import visible
@@ -45,7 +45,7 @@ def child_json(child: Child) -> ChildJson:
         "state": child.state,
         "message": ready.message if ready else "",
         "conditions": conditions_json(child.conditions),
-        "spec": visible(kind.spec.model_validate(child.spec)) if kind else {},
+        "spec": visible(specs.load(kind.spec, child.spec)) if kind else {},
         "facts": child.facts,
         "deleting": child.deletion_requested_at is not None,
         "created_at": moment(child.created_at),

@@ -3,7 +3,7 @@
 from django.utils import timezone
 from typing_extensions import TypedDict
 
-from portal.core import specs
+from portal.core import ids, specs
 from portal.core.api.shapes import Json, Moment, PriceJson, moment, plain_number, price_json
 from portal.resources import queries
 from portal.resources.actions.lifecycle import newer_releases
@@ -93,6 +93,7 @@ class ServiceJson(TypedDict):
     maintenance: MaintenanceJson
     protected: bool
     price: PriceJson
+    part_of: str | None
     current_operation: OperationRef | None
     deletion_policy: str | None
     purge_after: Moment | None
@@ -133,6 +134,7 @@ def service_json(resource: Resource) -> ServiceJson:
         "maintenance": maintenance_json(resource),
         "protected": resource.protected,
         "price": price_json(price),
+        "part_of": ids.encode("svc", resource.owner_id) if resource.owner_id else None,
         "current_operation": operation_ref(queries.current_operation(resource)),
         "deletion_policy": resource.deletion_policy or None,
         "purge_after": moment(resource.purge_after),
@@ -167,4 +169,6 @@ def operation_ref(operation: Operation | None) -> OperationRef | None:
 
 def visible(spec: specs.Spec) -> Json:
     """Return a spec as JSON, without what only the platform sets."""
-    return spec.model_dump(mode="json", include=set(specs.visible_fields(type(spec))))
+    shown = specs.visible_fields(type(spec))
+    found: Json = {**spec.model_dump(mode="json"), **spec.unsound}
+    return {name: found[name] for name in shown}

@@ -22,12 +22,12 @@ from portal.resources.access import access_child, access_resource, kind_of
 from portal.resources.actions.downloading import open_artifact
 from portal.resources.actions.sharing import share
 from portal.resources.api import answers
-from portal.resources.api.serializers import ChildBody, ChildEditBody
+from portal.resources.api.serializers import ChildBody, ChildEditBody, ManyBody
 from portal.resources.api.shapes import ChildJson, DownloadLinkJson, OperationJson, child_json
 from portal.resources.models import Child, Resource
 
 FILE = "application/octet-stream"
-SORTS = {"created_at": "created_at", "name": "name"}
+SORTS = {"created_at": "pk", "name": "name"}
 
 
 @described("GET", "children_list", "Parts of a service, of one kind", answer=ChildJson, paged=True)
@@ -64,6 +64,35 @@ def _create(request: Request, actor: Actor, resource: Resource, kind: ChildKind)
 def _json(child: Child, resource: Resource) -> ChildJson:
     child.resource = resource
     return child_json(child)
+
+
+@described(
+    "POST",
+    "children_change_many",
+    "Make, change and take away many parts",
+    answer=OperationJson,
+    status=202,
+    body=ManyBody,
+    parameters=[IDEMPOTENCY_KEY],
+)
+@api_view(["POST"])
+def many(request: Request, service: str, kind: str) -> Response:
+    """Change many parts in one operation, all or none: for kinds of which a service has thousands, such as devices."""
+    actor = actor_of(request)
+    resource = access_resource(actor, service, "service.read")
+    declared = kind_of(resource, kind)
+    if not declared.is_batch:
+        raise not_found()
+    require(actor, resource.project, "service.operate", on=resource.name)
+    known_parameters(request)
+    return once(request, actor.id, lambda: _change_many(request, actor, resource, declared))
+
+
+def _change_many(request: Request, actor: Actor, resource: Resource, kind: ChildKind) -> Response:
+    body = read(request, ManyBody)
+    wishes = [actions.Wish(entry["name"], entry.get("spec", {})) for entry in body.get("put", [])]
+    operation = actions.change_many(actor, resource, kind, put=wishes, delete=body.get("delete", []))
+    return answers.accepted(operation)
 
 
 @described("GET", "children_get", "A part of a service", answer=ChildJson)

@@ -76,7 +76,7 @@ def events(request: Request, service: str) -> Response:
     rows = queries.activity(resource)
     rows = rows if since is None else rows.filter(at__gte=since)
     rows = rows if until is None else rows.filter(at__lt=until)
-    return page(request, rows, event_json, sorts={"at": "at"}, default="-at", filters=("since", "until"))
+    return page(request, rows, event_json, sorts={"at": "pk"}, default="-at", filters=("since", "until"))
 
 
 def _range(request: Request) -> tuple[datetime.datetime | None, datetime.datetime | None]:
