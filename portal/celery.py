@@ -15,5 +15,7 @@ app.conf.beat_schedule = {
     "discover-clusters": {"task": "portal.clusters.tasks.discover", "schedule": 60.0},
     "forget-old-answers": {"task": "portal.resources.tasks.forget_old_answers", "schedule": 3600.0},
     "maintain-services": {"task": "portal.resources.tasks.maintain", "schedule": 600.0},
+    "seal-audit": {"task": "portal.audit.tasks.seal", "schedule": 10.0},
+    "keep-audit-heads": {"task": "portal.audit.tasks.keep_heads", "schedule": 60.0},
     "heartbeat": {"task": "portal.instance.tasks.heartbeat", "schedule": 5.0},
 }

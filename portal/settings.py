@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.core.compression.Compression",
     "portal.core.middleware.request_id",
     "portal.core.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -67,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.core.middleware.head_as_get",
     "portal.core.middleware.problems",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -125,6 +127,7 @@ PRICER = "apps.billing.pricer.BookPricer"
 ADMISSION = ["portal.resources.admission.one_organization_without_isolation"]
 METRICS = "portal.clusters.reads.LiveMetrics"
 BACKENDS = {"local": "portal.clusters.backends.local.backend.LocalBackend"}
+AUDIT_HEADS = Path(os.environ.get("AUDIT_HEADS", ARCHIPEL_DATA / "audit-heads"))  # a file a day, to be kept elsewhere
 DAYS_IN_BIN = int(os.environ.get("DAYS_IN_BIN", "14"))
 WAKE = "portal.resources.tasks.wake"  # the task that a backend sends when it has seen a change
 
@@ -205,7 +208,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {"class": "portal.core.logs.Line", "format": "{asctime} {levelname} {name} {message}", "style": "{"}
+    },
     "filters": {"keys": {"()": "portal.core.logs.WithoutKeys"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
