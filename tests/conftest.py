@@ -1,6 +1,7 @@
 """What every test may use: ``--full``, a browser, waiting with a deadline, and the people of ``tests/fixtures.py``."""
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ from portal.instance.failed import Failed
 
 pytest_plugins = ["tests.fixtures"]
 T = TypeVar("T")
+# What hypothesis keeps between runs has no place in the checkout, which may belong to another account.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", f"{tempfile.gettempdir()}/hypothesis-{os.getuid()}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from apps.billing.pricer import BookPricer, default_spec, price_in
 from apps.billing.rates import COMPONENTS, Book
@@ -27,7 +27,7 @@ class Table:
     rows: list[Row]
 
 
-@require_GET
+@require_safe
 def pricing(request: HttpRequest) -> HttpResponse:
     """Show what every plan of every offering costs, to everybody."""
     book = BookPricer().book()

@@ -18,6 +18,7 @@ from portal.accounts.models import ApiToken, SignInLink, User, digest
 from portal.accounts.queries import living_tokens
 from portal.accounts.scopes import grant_of, is_scope, is_within
 from portal.audit import actions as audit
+from portal.core import texts
 from portal.core.actors import SYSTEM, Actor
 from portal.core.errors import FieldError, Problem, invalid, not_found, permission_denied
 
@@ -154,9 +155,10 @@ def _person(actor: Actor) -> User:
 
 
 def _check_token(name: str, scopes: Sequence[str], expires_at: datetime.datetime | None) -> None:
-    errors = []
+    errors: list[FieldError] = []
     if not 0 < len(name.strip()) <= 100:
         errors.append(FieldError("/name", "length", _("Give the token a name of at most 100 characters.")))
+    errors += texts.errors("/name", name.strip())
     if expires_at is not None and expires_at <= timezone.now():
         errors.append(FieldError("/expires_at", "past", _("Choose a time that is still to come.")))
     detail = _("Scopes are read, write, project:<slug> and family:<slug>.")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import NoReturn
 
 
 def say(line: str) -> None:
-    """Print one line of progress."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    """Print one line of progress. Nothing fails for want of a reader, or of room in the log that it goes to."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 def refuse(line: str) -> NoReturn:

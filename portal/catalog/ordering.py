@@ -1,5 +1,6 @@
 """The order page as a value: its two forms, and what stands beside them (plans with prices, the summary, warnings)."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from portal.projects.access import own_projects
 from portal.projects.models import Project
 from portal.resources.actions import OrderRequest
 from portal.resources.models import Resource
+
+OFFERED = 500  # services in a field that names one, the newest; others are named by the API
+TRIED = 30  # names that are looked for before a random one is proposed
 
 
 @dataclass(slots=True)
@@ -127,11 +131,11 @@ def _smallest(offering: Offering, clusters: list[Cluster]) -> Plan:
 
 
 def free_name(base: str, project: Project) -> str:
-    """Return the first of ``base``, ``base-2``, ``base-3`` … that the project does not have."""
-    rows = Resource.objects.living().filter(project=project, name__startswith=base)
+    """Return the first of ``base``, ``base-2``, ``base-3`` … that the project does not have, or a random one."""
+    candidates = [base, *(f"{base}-{number}" for number in range(2, TRIED + 1))]
+    rows = Resource.objects.living().filter(project=project, owner=None, name__in=candidates)
     taken = set(rows.values_list("name", flat=True))
-    candidates = (base if number == 1 else f"{base}-{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in candidates if name not in taken)
+    return next((name for name in candidates if name not in taken), f"{base}-{secrets.token_hex(3)}")
 
 
 def _references(offering: Offering, projects: list[Project]) -> Mapping[str, list[tuple[Any, Any]]]:
@@ -139,5 +143,6 @@ def _references(offering: Offering, projects: list[Project]) -> Mapping[str, lis
     fields = {name: meta_of(info).ref for name, info in offering.spec.model_fields.items() if meta_of(info).ref}
     if not fields:
         return {}
-    rows = list(Resource.objects.listed().filter(project__in=projects))
+    wanted = {slug for slugs in fields.values() for slug in slugs}
+    rows = list(Resource.objects.listed().filter(project__in=projects, offering_slug__in=wanted)[:OFFERED])
     return {name: [(r.public_id, r.name) for r in rows if r.offering_slug in slugs] for name, slugs in fields.items()}

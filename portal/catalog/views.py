@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.actors import actor_of
 from portal.catalog import queries
@@ -20,7 +20,7 @@ from portal.resources.actions.checking import name_errors
 from portal.resources.models import Resource
 
 
-@require_GET
+@require_safe
 def catalog(request: HttpRequest) -> HttpResponse:
     """Show what can be ordered; search finds it by what people call it."""
     text = request.GET.get("q", "").strip()
@@ -31,7 +31,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def order(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the order page, and place the order."""
     page = OrderPage.of(request, _offering(slug))
@@ -61,9 +61,10 @@ def quote(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @signed_in
-@require_GET
+@require_safe
 def check_name(request: HttpRequest, slug: str) -> HttpResponse:
     """Say beside the field whether a name can be had."""
+    _offering(slug)
     name, project = request.GET.get("name", ""), request.GET.get("project", "")
     errors = [error.detail for error in name_errors(name)] if name else []
     if not errors and name and project:

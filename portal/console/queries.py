@@ -1,23 +1,26 @@
-"""What the home page shows."""
+"""What the home page shows, at a cost that does not grow with the project."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from portal.catalog import queries as catalog
 from portal.core.actors import Actor
-from portal.core.pricing import HOURS_PER_MONTH, Price
+from portal.core.counting import MOST, total_of
+from portal.core.pricing import HOURS_PER_MONTH
 from portal.projects.queries import current_project
-from portal.resources import queries
 from portal.resources.access import visible_resources
 from portal.resources.models import Event, Resource
-from portal.resources.parts import price_with_parts
 from portal.resources.presenters.activity import Line, timeline_of
+from portal.resources.presenters.prices import Prices
 
 RECENT = 6
 ACTIVITY = 8
+ADDED_UP = 200  # services whose prices are added up: as many as a project may have unless it was given more
+PRICED = ("offering_slug", "plan_slug", "spec", "spec_version", "running", "deletion_requested_at", "region__slug")
 
 
 def home(request: HttpRequest, actor: Actor) -> dict[str, Any]:
@@ -25,32 +28,37 @@ def home(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     project = current_project(request, actor)
     if project is None:
         return {"project": None, "offerings": catalog.cards()[:RECENT]}
-    rows = queries.services(actor, project=project)
-    counts = dict(rows.order_by().values_list("state").annotate(number=Count("id")))
+    rows = visible_resources(actor).listed().filter(project=project)
+    total = total_of(rows)
     unwell = list(rows.filter(health="unavailable")[:RECENT]) + list(rows.filter(state="failed")[:RECENT])
-    prices = [price_of(row) for row in rows.defer("facts", "conditions")[:500]]
-    activity = Event.objects.filter(resource__in=visible_resources(actor), resource__project=project)
+    activity = Event.objects.filter(resource__in=visible_resources(actor), project=project)
     return {
         "project": project,
-        "counts": counts,
-        "total": sum(counts.values()),
+        "is_empty": total == 0,
+        "total": _words(total),
+        "running": _words(total_of(rows.filter(state="running"))),
         "unwell": {row.id: row for row in unwell}.values(),
         "services": rows[:RECENT],
         "events": _lines(list(activity.select_related("resource")[:ACTIVITY])),
-        "monthly": sum((price.hourly for price in prices), start=prices[0].hourly * 0) * HOURS_PER_MONTH
-        if prices
-        else 0,
-        "currency": prices[0].currency if prices else "EUR",
-        "offerings": catalog.cards()[:RECENT],
+        "offerings": [] if total != 0 else catalog.cards()[:RECENT],
+        **_month(rows, total),
     }
+
+
+def _words(total: int | None) -> str:
+    return f"{MOST}+" if total is None else str(total)
+
+
+def _month(rows: QuerySet[Resource], total: int | None) -> dict[str, Any]:
+    """Return what all services come to in a month; None where there are too many to add up while a page waits."""
+    if total is None or total > ADDED_UP:
+        return {"monthly": None, "added_up": ADDED_UP}
+    prices = Prices()
+    found = [prices.of(row) for row in rows.select_related("region").only("region", *PRICED)]
+    hourly = sum((price.hourly for price in found), Decimal(0))
+    return {"monthly": hourly * HOURS_PER_MONTH, "currency": found[0].currency if found else "EUR"}
 
 
 def _lines(events: list[Event]) -> list[Line]:
     """Return the project's activity, each line with the service that it is about."""
     return [replace(line, detail=event.resource.name) for line, event in zip(timeline_of(events), events, strict=True)]
-
-
-def price_of(resource: Resource) -> Price:
-    """Return what a service costs as it is now."""
-    spec, region = resource.load_spec(), resource.region.slug
-    return price_with_parts(resource.offering, resource.plan, spec, region=region, running=resource.running)

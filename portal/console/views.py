@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from portal.accounts.actors import actor_of
 from portal.console import queries
@@ -10,7 +10,7 @@ from portal.console import search as finding
 from portal.core.htmx import signed_in, wants_partial
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show what runs, what happens and what it costs; somebody not signed in sees the catalog."""
     if not request.user.is_authenticated:
@@ -20,7 +20,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
-@require_GET
+@require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Find services, offerings and pages: for the command palette and as a page of its own."""
     text = request.GET.get("q", "").strip()[:100]
@@ -29,7 +29,7 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-@require_GET
+@require_safe
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Show every component in every state."""
     return render(request, "console/styleguide.html")

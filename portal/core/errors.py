@@ -23,6 +23,11 @@ class FieldError:
     detail: str
 
 
+def escape(part: str) -> str:
+    """Escape one part of a JSON pointer (RFC 6901)."""
+    return part.replace("~", "~0").replace("/", "~1")
+
+
 @dataclass
 class Problem(Exception):
     """A refusal with an answer: raised by actions and access functions, shown by console and API alike.

@@ -143,10 +143,9 @@ def _bare_field(info: FieldInfo, references: Choices) -> forms.Field:
     kind, meta = inner_type(info), meta_of(info)
     if meta.ref:
         return forms.ChoiceField(choices=[("", _("None")), *references])
-    if meta.choices:
-        return forms.ChoiceField(choices=[*_empty(info), *meta.choices])
-    if choices := list(_options(kind)):
-        return forms.ChoiceField(choices=[*_empty(info), *choices])
+    if choices := [*meta.choices] or list(_options(kind)):
+        values = {str(value): value for value, _words in choices}
+        return forms.TypedChoiceField(choices=[*_empty(info), *choices], coerce=lambda word: values.get(word, word))
     if kind is bool:
         return forms.BooleanField()
     if kind is int:

@@ -15,6 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from portal.core import specs
 from portal.core.drivers import Driver
 from portal.core.specs import Spec, meta_of
 
@@ -308,7 +309,7 @@ class Offering:
         """Read a stored spec, brought up to today's schema where it is an older one."""
         if spec_version < self.spec_version and self.upgrade_spec is not None:
             stored = self.upgrade_spec(spec_version, dict(stored))
-        return self.spec.model_validate(stored)
+        return specs.load(self.spec, stored)
 
 
 def child_key(kind: str, child_id: uuid.UUID) -> str:

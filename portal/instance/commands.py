@@ -38,7 +38,8 @@ def worker() -> list[str]:
 def beat() -> list[str]:
     """Return the scheduler's command. BEAT_SCHEDULE names the file where it keeps what ran when."""
     schedule = os.environ.get("BEAT_SCHEDULE", str(data_directory(ROOT) / "run" / "beat-schedule"))
-    return [*_celery("beat"), "--schedule", schedule, "--pidfile="]
+    scheduler = "portal.instance.schedule.SteadyScheduler"
+    return [*_celery("beat"), "--scheduler", scheduler, "--schedule", schedule, "--pidfile="]
 
 
 def manage(*arguments: str) -> list[str]:

@@ -51,7 +51,12 @@ def _respawn(data: Path) -> bool:
         (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    pid = os.posix_spawn(arguments[0], arguments, environment, file_actions=actions, setsid=True, setsigdef=RESTORED)
+    try:
+        pid = os.posix_spawn(
+            arguments[0], arguments, environment, file_actions=actions, setsid=True, setsigdef=RESTORED
+        )
+    except OSError:
+        return False  # no room for another process, or for its log
     handle = os.pidfd_open(pid)
     end = time.monotonic() + TIME_TO_START
     while time.monotonic() < end and not ended(handle, 0.1):

@@ -4,6 +4,7 @@ import os
 import select
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from portal.instance import logs
@@ -25,7 +26,7 @@ class Keeper:
         """Keep a role from now on; one that still runs is taken over where ``adopt`` allows."""
         kept = self.kept[role.name] = Kept(role, self.data)
         if not (adopt and kept.adopt()):
-            kept.start()
+            kept.try_start()
 
     def turn(self, seconds: float = TICK) -> list[str]:
         """Wait until a role ends or ``seconds`` pass, restart what is due, return the names of the ended."""
@@ -35,7 +36,7 @@ class Keeper:
         reap(self.spared)
         for kept in self.kept.values():
             if kept.handle < 0 and time.monotonic() >= kept.due:
-                kept.start()
+                kept.try_start()
         self._rotate()
         return [kept.role.name for kept in ended]
 
@@ -61,7 +62,8 @@ class Keeper:
     def _rotate(self) -> None:
         if time.monotonic() - self._rotated > logs.LOOK_EVERY:
             self._rotated = time.monotonic()
-            logs.rotate(self.data / "log")
+            with suppress(OSError):  # a disk that is full has no room for another copy
+                logs.rotate(self.data / "log")
 
 
 class Deadline:

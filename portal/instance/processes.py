@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal.bootstrap.say import say
 from portal.instance import proc
 from portal.instance.proc import Identity, identity
 
@@ -77,6 +78,16 @@ class Kept:
         draft = self.record.with_suffix(f".{os.getpid()}")
         draft.write_text(json.dumps({"pid": self.process.pid, "start": self.process.start}))
         draft.replace(self.record)
+
+    def try_start(self) -> None:
+        """Start the role; what the machine refuses (its disk is full, say) is tried again later, as a failure is."""
+        try:
+            self.start()
+        except OSError as error:
+            say(f"{self.role.name} can't be started: {error.strerror or error}")
+            self._send(signal.SIGKILL)  # one that is written down nowhere must not run
+            self.started = time.monotonic()
+            self.lost()
 
     def adopt(self) -> bool:
         """Take over the process that an earlier ``up`` has started, if it lives."""

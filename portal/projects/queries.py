@@ -15,6 +15,7 @@ from portal.projects.models import Membership, Organization, OrganizationRole, P
 from portal.projects.permissions import project_permissions
 
 SESSION_KEY = "project"
+KEPT = "_current_project"  # on the request
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,17 @@ def projects_of(actor: Actor) -> QuerySet[Project]:
 
 
 def current_project(request: HttpRequest, actor: Actor) -> Project | None:
-    """Return the project that the console shows: the one chosen in this session, else the person's first."""
+    """Return the project that the console shows: the one chosen in this session, else the person's first.
+
+    A page asks more than once, for itself and for its frame; it is looked up once.
+    """
+    if not hasattr(request, KEPT):
+        setattr(request, KEPT, _current_project(request, actor))
+    found: Project | None = getattr(request, KEPT)
+    return found
+
+
+def _current_project(request: HttpRequest, actor: Actor) -> Project | None:
     chosen = request.session.get(SESSION_KEY)
     visible = access.visible_projects(actor).select_related("organization")
     project = visible.filter(slug=chosen).first() if chosen else None

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from portal.core import texts
 from portal.core.errors import FieldError, invalid
 from portal.projects.access import SLUG
 
@@ -36,8 +37,8 @@ def with_free_slug(name: str, slug: str | None, make: Callable[[str, str], Made]
 
 
 def _check(name: str, slug: str | None) -> None:
-    errors = []
-    if not 0 < len(name) <= 120 or "\0" in name:
+    errors = texts.errors("/name", name)
+    if not 0 < len(name) <= 120:
         errors.append(FieldError("/name", "length", _("Give it a name of at most 120 characters.")))
     if slug is not None and not SLUG.fullmatch(slug):
         detail = _("Use lower-case letters, digits and hyphens, at most 63, beginning with a letter.")

@@ -17,6 +17,7 @@ def note(
     """Add a line. ``reason`` is CamelCase; ``message`` holds no secret."""
     Event.objects.create(
         resource=resource,
+        project_id=resource.project_id,
         operation=operation,
         reason=reason,
         message=message[:500],

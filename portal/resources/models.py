@@ -5,9 +5,10 @@ Only actions and the engine write here. The engine's end-of-turn write is condit
 
 from typing import ClassVar
 
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from portal.clusters.models import Cluster, Region
@@ -47,6 +48,11 @@ class Health(models.TextChoices):
 class DeletionPolicy(models.TextChoices):
     BIN = "bin", "Keep for some days"
     WIPE = "wipe", "Remove at once"
+
+
+# As ``querysets`` has them: indexes of lists hold what lists show.
+LISTED = Q(purged_at__isnull=True, deleted_at__isnull=True, owner__isnull=True)
+BINNED = Q(purged_at__isnull=True, deleted_at__isnull=False, owner__isnull=True)
 
 
 class Resource(models.Model):
@@ -124,10 +130,18 @@ class Resource(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_reconcile_at"], condition=Q(next_reconcile_at__isnull=False), name="due"),
-            models.Index(fields=["project", "-id"], condition=Q(purged_at__isnull=True), name="living_of_project"),
+            models.Index(fields=["project", "id"], condition=LISTED, name="listed"),
+            models.Index(fields=["project", "id"], condition=BINNED, name="binned"),
             models.Index(fields=["project", "name", "id"], name="by_name"),
-            models.Index(fields=["project", "state", "-id"], name="by_state"),
+            models.Index(fields=["name", "id"], condition=LISTED, name="by_name_anywhere"),
+            models.Index(fields=["project", "state", "id"], condition=LISTED, name="by_state"),
+            models.Index(fields=["project", "health", "id"], condition=LISTED, name="by_health"),
+            models.Index(fields=["project", "offering_slug", "id"], condition=LISTED, name="by_offering"),
+            models.Index(fields=["project", "plan_slug", "id"], condition=LISTED, name="by_plan"),
             GinIndex(fields=["tags"], name="by_tag"),
+            GinIndex(
+                OpClass(Upper("name"), "gin_trgm_ops"), OpClass(Upper("description"), "gin_trgm_ops"), name="by_words"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -313,6 +327,7 @@ class Event(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="events")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")  # the home page asks by it
     operation = models.ForeignKey(Operation, on_delete=models.SET_NULL, null=True, related_name="events")
     at = models.DateTimeField(default=timezone.now)
     severity = models.CharField(max_length=8, default="normal")  # normal, warning
@@ -322,7 +337,10 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["resource", "-id"], name="events_of_resource")]
+        indexes = [
+            models.Index(fields=["resource", "-id"], name="events_of_resource"),
+            models.Index(fields=["project", "-id"], name="events_of_project"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"

@@ -64,7 +64,7 @@ def document(world: World) -> Iterator[OpenApiSchema]:
 
 
 @pytest.mark.parametrize("label", LABELS)
-@pytest.mark.parametrize("examples", [4, pytest.param(60, marks=pytest.mark.full)])
+@pytest.mark.parametrize("examples", [3, pytest.param(60, marks=pytest.mark.full)])
 def test_each_answer_is_one_that_the_document_has(
     world: World, document: OpenApiSchema, label: str, examples: int
 ) -> None:
@@ -112,4 +112,5 @@ def _ids(world: World, path: str) -> dict[str, str]:
 def _token(world: World) -> dict[str, str]:
     user = world.whos["owner"].user
     assert user is not None
-    return {"Authorization": f"Bearer {token_of(user)[1]}"}
+    plain = {"Accept-Encoding": "identity"}  # a call inside this process is not unpacked as one over a wire is
+    return {"Authorization": f"Bearer {token_of(user)[1]}", **plain}

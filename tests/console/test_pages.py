@@ -7,7 +7,8 @@ from django.test import Client
 
 from portal.accounts.models import User
 from portal.clusters.models import Cluster, Region
-from portal.core import registry
+from portal.console import queries
+from portal.core import counting, registry
 from portal.projects.models import Project
 from portal.resources.models import Resource
 from tests.contracts import rows
@@ -44,6 +45,24 @@ def test_what_does_not_answer_is_pointed_out(
 ) -> None:
     rows.make(POSTGRESQL, project, cluster, name="sick", conditions=[])
     assert "Some services need a look." in text(client_of(developer), "/")
+
+
+def test_home_counts_and_adds_up_no_further_than_it_can_in_a_moment(
+    cluster: Cluster,
+    project: Project,
+    developer: User,
+    client_of: Callable[[User], Client],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = client_of(developer)
+    for number in range(3):
+        rows.make(POSTGRESQL, project, cluster, name=f"box-{number}")
+    assert "Not added up" not in text(client, "/")
+    monkeypatch.setattr(queries, "ADDED_UP", 2)
+    assert "Not added up for more than 2 services" in text(client, "/")
+    monkeypatch.setattr(counting, "MOST", 2)
+    monkeypatch.setattr(queries, "MOST", 2)
+    assert "2+" in text(client, "/")
 
 
 def test_home_takes_as_many_queries_for_many_services_as_for_two(

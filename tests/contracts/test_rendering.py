@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 
+from portal.clusters.backends.local.render import placeholders
 from portal.core import conditions, registry
 from portal.core.conditions import Status
 from portal.core.drivers import ChildView, Phase, RunResult, Unit, UnitState, View
@@ -67,10 +68,23 @@ def test_rendering_is_pure(offering: Offering, plan: object, version: object) ->
 def test_no_secret_stands_on_a_command_line(offering: Offering, plan: object, version: object) -> None:
     unit = offering.drivers["local"].render(view_of(offering, plan, version))
     assert isinstance(unit, Unit)
-    commands = [unit.argv, unit.probe.argv, *(c.argv for c in (*unit.prepare, *unit.before_start, *unit.runs))]
+    parts = (*unit.groundwork, *unit.prepare, *unit.before_start, *unit.runs)
+    commands = [unit.argv, unit.probe.argv, *(part.argv for part in parts)]
     assert not [argv for argv in commands if any("{{secret:" in word for word in argv)]
     assert unit.limits.memory_mib > 0
     assert unit.probe.argv
+
+
+@pytest.mark.parametrize(("offering", "plan", "version"), LOCAL)
+def test_the_groundwork_is_the_same_for_every_service(offering: Offering, plan: object, version: object) -> None:
+    driver = offering.drivers["local"]
+    unit = driver.render(view_of(offering, plan, version))
+    other = driver.render(view_of(offering, offering.plans[0], version, handle="zzzzzzzzzzzz", name="other"))
+    assert isinstance(unit, Unit)
+    assert isinstance(other, Unit)
+    assert unit.groundwork == other.groundwork
+    texts = [text for c in unit.groundwork for text in (*c.argv, c.stdin, *c.env.values())]
+    assert placeholders(texts) <= {"dir", "package", "lb"}
 
 
 @pytest.mark.parametrize(("offering", "plan", "version"), LOCAL)

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
+from portal.core import counting
 from portal.core.api.pagination import page, page_of
 from portal.core.errors import Problem
 from portal.projects.models import Organization
@@ -124,3 +125,12 @@ def test_a_list_in_memory_has_pages_too() -> None:
     assert ([item["name"] for item in rest.data["items"]], rest.data["next_cursor"]) == (["c"], None)
     with pytest.raises(Problem):
         shown("?cursor=nonsense")
+
+
+def test_no_more_is_counted_than_anybody_reads(rows: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "MOST", len(rows))
+    with CaptureQueriesContext(connection) as caught:
+        assert page_for("?limit=2").data["total_count"] == len(rows)
+    assert f"LIMIT {len(rows) + 1}" in caught[0]["sql"]
+    monkeypatch.setattr(counting, "MOST", len(rows) - 1)
+    assert page_for("?limit=2").data["total_count"] is None

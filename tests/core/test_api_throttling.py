@@ -82,3 +82,9 @@ def test_nobody_is_limited_while_the_cache_is_down(call: Callable[..., Response]
 def test_the_settings_apply_it_to_every_endpoint() -> None:
     name = f"{throttling.__name__}.{TokenThrottle.__name__}"
     assert name in conf.REST_FRAMEWORK["DEFAULT_THROTTLE_CLASSES"]
+
+
+def test_a_clock_that_is_set_back_shuts_nobody_out() -> None:
+    assert all(take("k", RATE, BURST, 20_000.0).allowed for _ in range(BURST))
+    assert take("k", RATE, BURST, 10_000.0).remaining == BURST - 1
+    assert take("k", RATE, BURST, 10_000.0).remaining == BURST - 2

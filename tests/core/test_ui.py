@@ -207,7 +207,10 @@ def test_pages_keep_the_filters():
     html = draw("{% pagination page %}", address="/?state=running", page=page)
     assert "?state=running&amp;cursor=n%26x" in html
     assert "First page" not in html
+    assert "3 in total" in html
     assert draw("{% pagination page %}", page={"items": [], "next_cursor": None, "total_count": 0}).strip() == ""
+    many = draw("{% pagination page %}", page={"items": [1], "next_cursor": "n", "total_count": None})
+    assert "More than 1,000 in total" in many
 
 
 def test_steps_show_what_runs_since_when_and_what_took_how_long():

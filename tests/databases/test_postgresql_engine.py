@@ -317,3 +317,31 @@ def test_the_engine_tells_its_own_numbers(ordered: Order, release: str) -> None:
     assert told - {"temp_bytes_total"} - BACKENDS_OWN <= drawn
     assert drawn - BACKENDS_OWN <= told
     assert 0 < service.sample()["cache_hit_percent"] <= 100
+
+
+@pytest.mark.parametrize("release", ["14.23", "17.10"])
+def test_services_out_of_the_stock_have_an_identity_and_a_password_of_their_own(ordered: Order, release: str) -> None:
+    first = ordered(release)
+    shelf = first.room.data / "stock"
+    first.room.eventually(lambda: len(list(shelf.glob("*/ready-*"))) >= 2, "two lie in stock", 60)
+    for access in shelf.glob("*/ready-*/root/data/pg_hba.conf"):
+        methods = {line.split()[-1] for line in access.read_text().splitlines() if line and not line.startswith("#")}
+        assert methods == {"reject"}
+    lying = {path.name for path in shelf.glob("*/ready-*")}
+    services = [first, ordered(release), ordered(release)]
+    assert len(lying - {path.name for path in shelf.glob("*/ready-*")}) == 2
+    assert len({_identifier(service) for service in services}) == 3
+    assert len({service.home.secrets()["superuser"]["password"] for service in services}) == 3
+    for service in services:
+        assert service.query("SELECT count(*) FROM pg_database WHERE datname = 'defaultdb'") == [(1,)]
+        assert service.refused("CREATE ROLE other")
+    assert _schema_owner(services[1]) == _schema_owner(first) == "pg_database_owner"
+
+
+def _identifier(service: Service) -> int:
+    return int(service.query("SELECT system_identifier FROM pg_control_system()")[0][0])
+
+
+def _schema_owner(service: Service) -> str:
+    owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'"
+    return str(service.query(owner)[0][0])

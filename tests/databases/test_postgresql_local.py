@@ -9,6 +9,7 @@ import pytest
 from apps.databases.offerings.postgresql import OFFERING, backups
 from apps.databases.offerings.postgresql.local import LocalPostgresql
 from apps.databases.offerings.postgresql.plans import packages
+from apps.databases.offerings.postgresql.spec import PostgresqlSpec
 from portal.clusters.backends.local import codec, render
 from portal.clusters.backends.local.packages.catalogue import CATALOGUE
 from portal.core.drivers import Origin, Unit
@@ -48,6 +49,35 @@ def test_runs_come_in_the_order_that_one_lane_needs() -> None:
     keys = [run.key for run in DRIVER.render(view(children=parts)).runs if run.lane == "main"]
     words = [key.partition(":")[0] + (":delete" if key.endswith("delete") else "") for key in keys]
     assert words == ["bootstrap", "users", "databases", "databases:delete", "users:delete"]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_groundwork_of_a_release_knows_nothing_of_the_service(release: str) -> None:
+    users = (child("users", "admin", 7, main=True, connection_limit=3), child("users", "more", 8))
+    other = view(
+        release,
+        handle="zzzzzzzzzzzz",
+        name="other",
+        plan=OFFERING.plans[0],
+        spec=PostgresqlSpec(timezone="Europe/Berlin", work_mem_mib=8),
+        children=(child("databases", "defaultdb", 6, main=True), *users),
+    )
+    unit = DRIVER.render(view(release))
+    assert unit.groundwork
+    assert unit.groundwork == DRIVER.render(other).groundwork
+    texts = [text for command in unit.groundwork for text in (*command.argv, command.stdin, *command.env.values())]
+    assert render.placeholders(texts) == {"dir", "package"}
+    assert "--auth=reject" in unit.groundwork[0].argv
+    assert not [word for text in texts for word in ("PASSWORD", "trust", "pwfile") if word in text]
+
+
+def test_what_nobody_can_do_without_is_made_in_one_go_and_counts_for_its_parts() -> None:
+    runs = {run.key: run for run in DRIVER.render(view()).runs}
+    first = runs["bootstrap:1:data"]
+    assert set(first.covers) == {row.key for row in first_children()} <= set(runs)
+    assert all(runs[key].stdin in first.stdin for key in first.covers)
+    more = DRIVER.render(view(children=(*first_children(), child("users", "app", 4)))).runs
+    assert child("users", "app", 4).key not in next(run for run in more if run.key == first.key).covers
 
 
 def test_a_changed_part_runs_again_and_a_raised_rotation_makes_a_new_password() -> None:

@@ -1,5 +1,7 @@
 """Roles as real processes: kept, adopted, stopped, with nothing left."""
 
+import dataclasses
+import errno
 import os
 import signal
 import sys
@@ -131,3 +133,25 @@ def test_terminal_signals_are_not_for_the_roles(data: Path) -> None:
 
     assert os.getsid(kept.process.pid) == kept.process.pid
     kept.kill()
+
+
+def test_a_role_that_the_machine_refuses_to_start_is_tried_again(
+    data: Path, eventually: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusals = [OSError(errno.ENOSPC, "No space left on device")] * 2
+
+    def prepare() -> None:
+        if refusals:
+            raise refusals.pop()
+
+    keeper = Keeper(data)
+    keeper.add(dataclasses.replace(role(data, FOREVER), prepare=prepare))
+    kept = keeper.kept["role"]
+    assert kept.handle < 0
+    eventually(lambda: keeper.turn(0.1) == [] and kept.handle >= 0)
+
+    assert refusals == []
+    assert kept.failures == 2
+    assert capsys.readouterr().err == "role can't be started: No space left on device\n" * 2
+    keeper.stop(["role"], Deadline(5))
+    assert proc.of_instance(data) == []

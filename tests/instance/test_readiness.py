@@ -71,6 +71,15 @@ def test_an_old_heartbeat_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> Non
     assert readiness._worker() == "last heartbeat 21 s ago"
 
 
+def test_a_heartbeat_from_before_the_clock_was_set_back_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.set(tasks.WORKER, 1_000_000.0)
+    monkeypatch.setattr("portal.instance.readiness.time.time", lambda: 1_000_000.0 - 1)
+    assert readiness._worker() == ""
+
+    monkeypatch.setattr("portal.instance.readiness.time.time", lambda: 1_000_000.0 - 3600)
+    assert readiness._worker() == "last heartbeat -3600 s ago"
+
+
 def test_metrics_tell_queue_depth_and_parts(client: Client, only: Callable[..., None]) -> None:
     only(broker=lambda: "gone")
 

@@ -50,6 +50,8 @@ class Instance:
         self.data, self.port = data, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[str] | None = None
+        self.prefix: list[str] = []  # of every command, where it has to run somewhere else
+        self.log = self.data.parent / f"{self.data.name}.stderr"
 
     def environment(self) -> dict[str, str]:
         """Return what ``up`` gets: nothing of this test run's own database, broker or settings."""
@@ -66,10 +68,9 @@ class Instance:
 
     def up(self) -> None:
         """Start it and wait for the ready line."""
-        log = self.data.parent / f"{self.data.name}.stderr"
-        with log.open("a") as progress:
+        with self.log.open("a") as progress:
             self.process = subprocess.Popen(
-                [*MANAGE, "up", "--data", str(self.data), "--port", str(self.port)],
+                [*self.prefix, *MANAGE, "up", "--data", str(self.data), "--port", str(self.port)],
                 env=self.environment(),
                 stdout=subprocess.PIPE,
                 stderr=progress,
@@ -78,12 +79,17 @@ class Instance:
         assert self.process.stdout
         with self.process.stdout as words:
             line = words.readline()
-        assert line == f"Archipel is ready: {self.url}/\n", line or log.read_text()[-3000:]
+        assert line == f"Archipel is ready: {self.url}/\n", line or self.log.read_text()[-3000:]
 
     def manage(self, *words: str, within: float = 120) -> str:
         """Run a command beside the portal; return its standard output."""
         done = subprocess.run(
-            [*MANAGE, *words], env=self.environment(), capture_output=True, text=True, timeout=within, check=False
+            [*self.prefix, *MANAGE, *words],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=within,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
@@ -160,8 +166,15 @@ class Api:
     def finished(self, operation: dict[str, Any], within: float = 180) -> dict[str, Any]:
         """Wait for an operation's end by the API's own means; it must succeed."""
         deadline = time.monotonic() + within
+        path = f"/api/v1/operations/{operation['id']}?wait=30"  # the answer comes when it has ended
+        pause = threading.Event()
         while operation["state"] in ("queued", "running", "pending_approval") and time.monotonic() < deadline:
-            operation = self.ok("GET", f"/api/v1/operations/{operation['id']}?wait=10")
+            status, answer, headers = self.call("GET", path)
+            if status in (429, 503):  # many wait already, say: the answer tells when to ask again
+                pause.wait(float(headers.get("Retry-After", 1)))
+                continue
+            assert status == 200, (status, answer)
+            operation = answer
         assert operation["state"] == "succeeded", operation
         return operation
 

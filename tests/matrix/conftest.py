@@ -14,8 +14,8 @@ from django.utils import translation
 from portal.core import pricing, registry
 from portal.resources import tasks
 from tests.api.doubles import FlatPricer
-from tests.matrix.world import World, build
-from tests.resources.doubles import TOY, MemoryBackend
+from tests.matrix.world import TOY, World, build
+from tests.resources.doubles import MemoryBackend
 
 STATIC = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 SURROUNDINGS: dict[str, Any] = {
@@ -30,7 +30,7 @@ SURROUNDINGS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
-    """The rows, in a transaction that is undone after the module."""
+    """The rows, in a transaction that is undone after the module; the one of each test is a savepoint in it."""
     backend, patch = MemoryBackend(), pytest.MonkeyPatch()
     found = {**registry.offerings(), TOY.slug: TOY}
     patch.setattr(registry, "offerings", lambda: found)
@@ -46,11 +46,6 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
             transaction.set_rollback(True)
         pricing.pricer.cache_clear()
     patch.undo()
-
-
-@pytest.fixture
-def _django_db_helper(world: World) -> None:
-    """Stand in for pytest-django's transaction per test: the module has one, and each request a savepoint."""
 
 
 @pytest.fixture(autouse=True)

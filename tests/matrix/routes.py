@@ -11,7 +11,7 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from tests.matrix.world import Who
+from tests.matrix.world import ORDER, Who
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SIGN_IN, HIDDEN, REFUSED, ALLOWED = "sign in", "hidden", "refused", "allowed"
@@ -99,7 +99,6 @@ def quoted(who: Who) -> str:
 
 PUBLIC, PERSON, LEAVE = Rule(anybody), Rule(signed_in), Rule(away)
 READ = {"GET": service()}
-ORDER = {"name": "new", "offering": "toy", "plan": "dev-2"}
 ORDER_FORM = {**ORDER, "project": "acme-prod", "region": "local", "version": "2", "spec-greeting": "hello"}
 ROLES = {"project_role": "viewer"}
 RESTORE = {"backup": "{backup}", "target": {"name": "restored"}}
@@ -175,6 +174,7 @@ CONSOLE: dict[str, Route] = {
     f"{S}/do/<verb>": Route(dialog("service.operate"), {"verb": "restart"}),
     f"{S}/<kind>": Route(READ, {"kind": "users"}),
     f"{S}/<kind>/new": Route(dialog("service.operate", name="new", **{"spec-access": "read"}), {"kind": "users"}),
+    f"{S}/<kind>/many": Route(dialog("service.operate", rows="name,place\nnew,here"), {"kind": "devices"}),
     f"{S}/<kind>/<child_id>": Route(READ, USERS),
     f"{S}/<kind>/<child_id>/edit": Route(dialog("service.operate", **{"spec-access": "read"}), USERS),
     f"{S}/<kind>/<child_id>/delete": Route(dialog("service.operate"), BACKUPS),
@@ -233,6 +233,7 @@ API: dict[str, Route] = {
     f"{A}/credentials/<credential>/rotate": Route(act("service.secrets")),
     f"{A}/credentials/<credential>/complete": Route(act("service.secrets")),
     f"{A}/<kind>": Route({**READ, "POST": service("service.operate", name="new", spec={})}, {"kind": "users"}),
+    f"{A}/<kind>/batch": Route(act("service.operate", put=[{"name": "new", "spec": {}}]), {"kind": "devices"}),
     f"{A}/<kind>/<child>": Route(
         {
             **READ,
@@ -251,6 +252,11 @@ API: dict[str, Route] = {
         {"POST": Rule(quoted, {"service": "{service}", "change": {"plan": "standard-4"}}, hidden=422)}
     ),
 }
+
+
+def undeclared() -> set[str]:
+    """Return the paths that the URL table and this one do not have in common; the admin site's are read, not told."""
+    return {path for path in in_url_table() if not path.startswith("admin/")} ^ (CONSOLE.keys() | API.keys())
 
 
 def in_url_table() -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Every route × everybody × every verb: the answer is what the permission table says, and a no writes nothing."""
 
 import pytest
+from django.test import override_settings
 
 from tests.matrix.asking import Answer, ask
 from tests.matrix.routes import (
@@ -13,9 +14,10 @@ from tests.matrix.routes import (
     VERBS,
     Route,
     Rule,
+    anybody,
     body_of,
     filled,
-    in_url_table,
+    undeclared,
 )
 from tests.matrix.world import Who, World
 
@@ -34,14 +36,20 @@ TOKENS = (
     "family:databases",
 )
 SAFE = ("GET", "HEAD", "OPTIONS")
-# Asking what something costs keeps the quote, also where a page shows it; a download is an event that customers see.
-WRITTEN_BY_READING = frozenset({"resources_quote", "resources_event"})
+NO_HEAD = ("/download", "download/<token>")  # a download is an event that customers see; a look at its headers is not
+HTMX = {"HX-Request": "true", "HX-Target": "content", "HX-Current-URL": "http://127.0.0.1:8000/"}
 
 
 def test_every_route_of_the_url_table_is_declared() -> None:
-    known = {path for path in in_url_table() if not path.startswith("admin/")}
-    assert known - CONSOLE.keys() - API.keys() == set()
-    assert (CONSOLE.keys() | API.keys()) - known == set()
+    assert undeclared() == set()
+
+
+@override_settings(ROOT_URLCONF="tests.matrix.more_urls")
+def test_a_new_route_or_verb_is_demanded_of_the_matrix(world: World) -> None:
+    assert undeclared() >= {"services/<service_id>/forgotten", "api/v1/forgotten/<credential>", "api/v1/<deep>/down"}
+    path, who = "api/v1/me", world.whos["viewer"]
+    verbs = [verb for verb in VERBS if _wrong(who, path, API[path], verb, ask(who.api, verb, f"/{path}"))]
+    assert verbs == ["POST"]  # which it has grown there
 
 
 @pytest.mark.parametrize("name", PEOPLE)
@@ -52,7 +60,7 @@ def test_the_console_answers_each_as_the_table_says(world: World, name: str) -> 
         line
         for path, route in CONSOLE.items()
         for verb in VERBS
-        if (line := _wrong(world, who, path, route, verb, ask(who.browser, *_request(world, path, route, verb))))
+        if (line := _wrong(who, path, route, verb, ask(who.browser, *_request(world, path, route, verb))))
     ]
     assert wrong == []
 
@@ -64,9 +72,32 @@ def test_the_api_answers_each_as_the_table_says(world: World, name: str) -> None
         line
         for path, route in API.items()
         for verb in VERBS
-        if (line := _wrong(world, who, path, route, verb, ask(who.api, *_request(world, path, route, verb))))
+        if (line := _wrong(who, path, route, verb, ask(who.api, *_request(world, path, route, verb))))
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_fragment_is_given_to_who_gets_the_page(world: World, name: str) -> None:
+    who = world.whos[name]
+    assert who.browser is not None
+    wrong = [
+        line
+        for path, route in CONSOLE.items()
+        for verb in route.rules
+        if (line := _wrong(who, path, route, verb, ask(who.browser, *_request(world, path, route, verb), HTMX)))
+    ]
+    assert wrong == []
+
+
+def test_a_dead_token_opens_nothing(world: World) -> None:
+    assert set(world.dead) == {"revoked", "expired", "of somebody shut out"}
+    for name, client in world.dead.items():
+        for path, route in API.items():
+            for verb, rule in route.rules.items():
+                answer = ask(client, *_request(world, path, route, verb))
+                said, is_no = f"{verb} {path} with one {name}: {answer.status}", answer.status == 401
+                assert (said, is_no or rule.verdict is anybody, answer.written) == (said, True, frozenset())
 
 
 def _request(world: World, path: str, route: Route, verb: str) -> tuple[str, str, dict[str, object]]:
@@ -74,7 +105,7 @@ def _request(world: World, path: str, route: Route, verb: str) -> tuple[str, str
     return verb, filled(path, route, names), body_of(rule, names) if rule else {}
 
 
-def _wrong(world: World, who: Who, path: str, route: Route, verb: str, answer: Answer) -> str:
+def _wrong(who: Who, path: str, route: Route, verb: str, answer: Answer) -> str:
     """Return what is wrong with an answer, or nothing."""
     rule = route.rules.get(verb)
     if rule is None:
@@ -91,7 +122,8 @@ def _of_declared(expected: str, rule: Rule, path: str, verb: str, answer: Answer
         nos = {401, 403, 404, 405} | ({rule.hidden, rule.refused} if rule.verdict.__name__ == "verdict" else set())
         if answer.status in nos or _asks_to_sign_in(answer) or (answer.status >= 500 and path != "readyz"):
             return "should be allowed"
-        return "reading wrote" if verb in SAFE and answer.written - WRITTEN_BY_READING else ""
+        events = frozenset({"resources_event"}) if verb == "GET" and path.endswith("/download") else frozenset()
+        return "reading wrote" if verb in SAFE and answer.written - events else ""
     right = {
         SIGN_IN: answer.status == 401 if path.startswith("api/") else _asks_to_sign_in(answer),
         HIDDEN: answer.status == rule.hidden,
@@ -102,9 +134,11 @@ def _of_declared(expected: str, rule: Rule, path: str, verb: str, answer: Answer
 
 def _of_undeclared(who: Who, path: str, route: Route, verb: str, answer: Answer) -> str:
     """A verb without a line is refused, or answers as reading does, and never writes."""
-    if answer.written - (WRITTEN_BY_READING if verb == "HEAD" else frozenset()):
+    if answer.written:
         return "wrote by a verb that it has not"
     reading = route.rules.get("GET")
+    if verb == "HEAD" and reading is not None and not path.endswith(NO_HEAD):
+        return _of_declared(reading.verdict(who), reading, path, verb, answer) or ("a body" if answer.body else "")
     if path.startswith("api/v1/"):
         is_public = any(rule.verdict.__name__ == "anybody" for rule in route.rules.values())
         no = (401,) if who.user is None and not is_public else (405,)
@@ -117,4 +151,6 @@ def _of_undeclared(who: Who, path: str, route: Route, verb: str, answer: Answer)
 
 
 def _asks_to_sign_in(answer: Answer) -> bool:
+    if redirect := answer.headers.get("HX-Redirect"):
+        return redirect.startswith("/sign-in")
     return answer.status == 302 and answer.location.startswith("/sign-in")

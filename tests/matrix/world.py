@@ -4,11 +4,12 @@ All of it is made once per module in a transaction that is never committed; each
 """
 
 import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from django.utils import timezone
 
+from portal.accounts.actors import actor_for
 from portal.accounts.models import ApiToken, User
 from portal.audit.models import AuditEvent
 from portal.clusters.models import Cluster, Region
@@ -16,15 +17,20 @@ from portal.core import ids
 from portal.core.conditions import Condition, Status
 from portal.projects import permissions as table
 from portal.projects.models import Organization, Project, ProjectMembership
+from portal.resources import actions
 from portal.resources.models import Change, Child, Event, Operation, Quote, Resource
 from portal.resources.states import refresh
 from tests.fixtures import person, token_of
 from tests.matrix.asking import Asker
-from tests.resources.doubles import TOY, MemoryBackend
+from tests.resources import doubles
+from tests.resources.doubles import MemoryBackend
+from tests.resources.offerings import DEVICES
 
 UNKNOWN = "01JB7Q8W5T9X3M4K2N6P7R8S9V"
 READY = Condition("Ready", Status.TRUE, "Ready", "", 1, "2026-01-01T00:00:00+00:00").as_json()
-ENDPOINT = {"component": "primary", "usage": "primary", "route": "public", "host": "box.example", "port": 20001}
+ENDPOINT = {"component": "primary", "usage": "primary", "route": "public", "port": 20001, "tls": True}
+TOY = replace(doubles.TOY, children=(*doubles.TOY.children, DEVICES))  # with a kind of each sort
+ORDER = {"name": "new", "offering": "toy", "plan": "dev-2"}
 LIMITED = ("organization.", "project.create", "costs.", "provider.")
 
 
@@ -57,8 +63,10 @@ class World:
     token: ApiToken
     foreign_token: ApiToken
     whos: dict[str, Who] = field(default_factory=dict)
+    dead: dict[str, Asker] = field(default_factory=dict)  # with tokens that worked once
+    _known: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def names(
+    def _names(
         self, resource: Resource, project: str, organization: str, member: str, token: ApiToken
     ) -> dict[str, str]:
         """Return what stands for each id of a path when it is about ``resource``."""
@@ -72,7 +80,7 @@ class World:
             "credential": ids.encode("cred", login.id),
             "backup": backup.public_id,
             "operation": operation.public_id,
-            "quote": Quote.objects.get(resource=resource).public_id,
+            "quote": Quote.objects.get(project=resource.project, resource=None).public_id,
             "project": project,
             "organization": organization,
             "member": self.people[member].public_id,
@@ -80,13 +88,20 @@ class World:
         }
 
     def own(self) -> dict[str, str]:
-        return self.names(self.mine, "acme-prod", "acme", "viewer", self.token)
+        return self._once("own", lambda: self._names(self.mine, "acme-prod", "acme", "viewer", self.token))
 
     def theirs(self) -> dict[str, str]:
-        return self.names(self.foreign, "other-prod", "other-org", "stranger", self.foreign_token)
+        foreign = self.foreign, "other-prod", "other-org", "stranger", self.foreign_token
+        return self._once("theirs", lambda: self._names(*foreign))
 
     def of_sibling(self) -> dict[str, str]:
-        return self.names(self.sibling, "acme-prod", "acme", "viewer", self.token)
+        return self._once("sibling", lambda: self._names(self.sibling, "acme-prod", "acme", "viewer", self.token))
+
+    def backup_of(self, resource: Resource) -> str:
+        return str(resource.children.get(kind="backups").id)
+
+    def _once(self, whose: str, find: Callable[[], dict[str, str]]) -> dict[str, str]:
+        return self._known.get(whose) or self._known.setdefault(whose, find())
 
 
 def nobodys() -> dict[str, str]:
@@ -131,7 +146,11 @@ def build(backend: MemoryBackend) -> World:
         backend.secrets[row.handle] = secrets
     tokens = token_of(people["developer"], "read", name="old")[0], token_of(people["stranger"], name="theirs")[0]
     world = World(backend, prod, mine, sibling, foreign, people, *tokens)
+    for project, who in ((prod, "developer"), (theirs, "stranger")):
+        order = actions.OrderRequest(**ORDER)
+        actions.quote_order(actor_for(people[who]), project, order)
     world.whos = {who.name: who for who in [*_people(people), *_tokens(people["owner"]), _nobody()]}
+    world.dead = _dead_tokens(people["owner"], acme)
     return world
 
 
@@ -141,7 +160,7 @@ def service(project: Project, cluster: Cluster, name: str) -> Resource:
     row = Resource(project=project, region=cluster.region, cluster=cluster, offering_slug="toy", version="2", name=name)
     row.release, row.plan_slug, row.spec = "2.0", "dev-2", TOY.spec().model_dump(mode="json")
     row.observed_generation, row.ready_once_at, row.next_reconcile_at = 1, now, None
-    row.conditions, row.facts = [READY], {"endpoints": [ENDPOINT]}
+    row.conditions, row.facts = [READY], {"endpoints": [{**ENDPOINT, "host": f"{name}.service.example"}]}
     refresh(row)
     row.save()
     login = {"access": "write", "main": True, "predecessor": None}
@@ -163,10 +182,9 @@ def service(project: Project, cluster: Cluster, name: str) -> Resource:
     Event.objects.create(resource=row, operation=made, reason="Requested", message="Create requested")
     Change.objects.create(resource=row, at=now, plan_slug="dev-2", spec=row.spec, running=True)
     Quote.objects.create(project=project, resource=row, fingerprint="x", body={}, expires_at=later)
+    target = {"target_kind": "service", "target_id": row.id, "target_name": name, "reason": f"why-{name}-was-made"}
     place = {"organization_id": project.organization_id, "project_id": project.id}
-    AuditEvent.objects.create(
-        actor_kind="system", action="service.create", target_kind="service", target_id=row.id, target_name=name, **place
-    )
+    AuditEvent.objects.create(actor_kind="system", action="service.create", **target, **place)
     return row
 
 
@@ -209,6 +227,20 @@ def _token(
     owner: User, scope: str, project: frozenset[str], organization: frozenset[str], *, sees_family: bool = True
 ) -> Who:
     return Who(scope, owner, project, organization, sees_family, (scope,), api=_bearer(owner, scope))
+
+
+def _dead_tokens(owner: User, acme: Organization) -> dict[str, Asker]:
+    """Return clients with tokens that gave all once: revoked, at its end, and of somebody who was shut out."""
+    past = timezone.now() - datetime.timedelta(seconds=1)
+    found = {}
+    for name, end in (("revoked", {"revoked_at": past}), ("expired", {"expires_at": past})):
+        token, plain = token_of(owner, name=name)
+        ApiToken.objects.filter(pk=token.pk).update(**end)
+        found[name] = Asker(headers={"authorization": f"Bearer {plain}"})
+    gone = person("gone@acme.example", acme, "owner")
+    found["of somebody shut out"] = _bearer(gone)
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    return found
 
 
 def _nobody() -> Who:

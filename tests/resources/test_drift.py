@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
@@ -39,6 +40,7 @@ def test_a_change_whose_wake_was_lost_is_found(running: Resource, kernel: Memory
 
 def test_a_part_that_broke_is_found(running: Resource, kernel: MemoryBackend) -> None:
     kernel.failing_children.add("admin")
+    kernel.states[running.handle] = replace(kernel.states[running.handle], runs={})
     kernel.converge(running.handle)
     assert drift.drifted() == [running.handle]
 

@@ -1,5 +1,7 @@
 """Pages by cursor: ``{"items", "next_cursor", "total_count"}`` and ``Link: …; rel="next"``, as PRODUCT 4.8 says.
 
+``total_count`` is null where there are more than ``counting.MOST`` rows.
+
 Every list of the API ends in ``page`` (rows) or ``page_of`` (a short list in memory); both take two queries at most.
 """
 
@@ -15,12 +17,14 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from portal.core.counting import total_of
 from portal.core.errors import FieldError, Problem, invalid
 
 Row = TypeVar("Row", bound=Model)
 Item = TypeVar("Item")
 DEFAULT_LIMIT, MOST = 50, 200
 PAGING = ("limit", "cursor", "sort")
+BY_AGE = {"created_at": "pk"}  # ids are ordered by time
 SALT = "portal.core.api.pagination"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -39,16 +43,16 @@ def page(
     ``sorts`` maps names on the wire to columns that are never null; ``default`` is one of them, ``-`` for descending.
     ``filters`` names the query parameters that the caller reads itself. Raises Problem for any other parameter.
     """
-    sorts = sorts or {"created_at": "created_at"}
+    sorts = sorts or BY_AGE
     known_parameters(request, *PAGING, *filters)
     limit, sort = _limit(request), _sort(request, sorts, default)
     column, descending = sorts[sort.lstrip("-")], sort.startswith("-")
-    total = rows.count()
+    total = total_of(rows)
     direction = "-" if descending else ""
     ordered = rows.order_by(f"{direction}{column}", f"{direction}pk")
     found = list(ordered.filter(_after(request, rows, sort, column, descending))[: limit + 1])
     items, more = found[:limit], len(found) > limit
-    cursor = _sign([sort, _plain(getattr(items[-1], column)), str(items[-1].pk)]) if more else None
+    cursor = cursor_of(sort, column, items[-1]) if more else None
     return _respond(request, [serialize(row) for row in items], cursor, total)
 
 
@@ -67,6 +71,11 @@ def page_of(
     shown = items[start : start + limit]
     cursor = _sign(["#", start + limit]) if start + limit < len(items) else None
     return _respond(request, [serialize(item) for item in shown], cursor, len(items))
+
+
+def cursor_of(sort: str, column: str, row: Model) -> str:
+    """Return the cursor of what comes after a row; ``sort`` is the wire's name of ``column``, ``-`` for descending."""
+    return _sign([sort, _plain(getattr(row, column)), str(row.pk)])
 
 
 def known_parameters(request: Request, *names: str) -> None:
@@ -199,7 +208,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | str) else str(value)
 
 
-def _respond(request: Request, items: list[Mapping[str, Any]], cursor: str | None, total: int) -> Response:
+def _respond(request: Request, items: list[Mapping[str, Any]], cursor: str | None, total: int | None) -> Response:
     response = Response({"items": items, "next_cursor": cursor, "total_count": total})
     if cursor is not None:
         query = request.query_params.copy()

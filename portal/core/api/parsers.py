@@ -4,14 +4,13 @@ import json
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
-from portal.core.api.problems import escape
-from portal.core.errors import FieldError, Problem, invalid
+from portal.core.errors import FieldError, Problem, escape, invalid
 
 MOST_BYTES = 1024 * 1024
 DEEPEST = 32
@@ -53,8 +52,6 @@ def _loads(text: str) -> Any:
         return json.loads(
             text,
             object_pairs_hook=_no_doubles,
-            parse_constant=_no_constant,
-            parse_float=_finite,
             parse_int=_integer,
         )
     except json.JSONDecodeError as error:
@@ -84,6 +81,16 @@ def _check(value: Any, at: str, depth: int) -> None:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             _check(inner, f"{at}/{index}", depth + 1)
+    elif isinstance(value, int | float):
+        _check_number(value, at)
+
+
+def _check_number(value: float, at: str) -> None:
+    """Refuse what no column and no other program holds, at its place. JSON itself knows neither NaN nor Infinity."""
+    is_whole = isinstance(value, int)
+    if not math.isfinite(value) or (is_whole and not -LARGEST_INTEGER <= value < LARGEST_INTEGER):
+        detail = _("Write a number between -2^63 and 2^63; NaN and Infinity are no JSON.")
+        raise _malformed(detail, FieldError(at, "out_of_range", detail))
 
 
 def _check_text(text: str, at: str) -> None:
@@ -102,26 +109,13 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise _malformed(_("%(name)s is no JSON.") % {"name": name})
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise _malformed(_("The number %(text)s is out of range.") % {"text": text[:40]})
-    return value
-
-
 def _integer(text: str) -> int:
-    value = int(text) if len(text) <= 20 else LARGEST_INTEGER
-    if not -LARGEST_INTEGER <= value < LARGEST_INTEGER:
-        raise _malformed(_("The number %(text)s is out of range.") % {"text": text[:40]})
-    return value
+    """Read an integer; the length of a longer one is no reason to spend time on it, it is out of range anyway."""
+    return int(text) if len(text) <= 20 else LARGEST_INTEGER
 
 
-def _malformed(detail: str) -> Problem:
-    return Problem("malformed_request", HTTPStatus.BAD_REQUEST, detail)
+def _malformed(detail: str, *errors: FieldError) -> Problem:
+    return Problem("malformed_request", HTTPStatus.BAD_REQUEST, detail, errors=errors)
 
 
 def _too_deep() -> Problem:

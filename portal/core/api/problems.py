@@ -20,7 +20,16 @@ from rest_framework import exceptions as drf
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.core.errors import FieldError, PermanentError, Problem, TemporaryError, invalid, not_found, of_backend
+from portal.core.errors import (
+    FieldError,
+    PermanentError,
+    Problem,
+    TemporaryError,
+    escape,
+    invalid,
+    not_found,
+    of_backend,
+)
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
@@ -88,11 +97,6 @@ def field_errors(detail: Any, at: str = "") -> Iterable[FieldError]:
             yield from field_errors(inner, f"{at}/{index}" if nested else at)
     else:
         yield FieldError(at, str(getattr(detail, "code", "invalid")), str(detail))
-
-
-def escape(part: str) -> str:
-    """Escape one part of a JSON pointer."""
-    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _of_django(error: Exception) -> Problem | None:

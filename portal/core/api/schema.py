@@ -16,9 +16,11 @@ from portal.core import registry
 from portal.core.api import problems
 from portal.core.api.problem_schema import PROBLEM
 from portal.core.api.serializers import Strict
+from portal.core.counting import MOST
 from portal.core.specs import Spec, visible_fields
 
 View = TypeVar("View", bound=Callable[..., Any])
+COUNT = f"How many there are on all pages; null where there are more than {MOST}."
 REF = "#/components/schemas/{model}"
 UNSAFE = ("post", "put", "patch", "delete")
 _answers: dict[str, Any] = {}
@@ -118,7 +120,7 @@ def page_schema(item: Mapping[str, Any]) -> dict[str, Any]:
         "properties": {
             "items": {"type": "array", "items": dict(item)},
             "next_cursor": {"type": ["string", "null"]},
-            "total_count": {"type": "integer", "minimum": 0},
+            "total_count": {"type": ["integer", "null"], "minimum": 0, "description": COUNT},
         },
         "required": ["items", "next_cursor", "total_count"],
         "additionalProperties": False,

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -44,6 +45,8 @@ class NoBody(Strict):
 class Text(serializers.CharField):
     """A JSON string, taken as it is written: no trimming, no number made into text."""
 
+    default_error_messages = {"invalid": gettext_lazy("Write a text: a JSON string.")}
+
     def __init__(self, *, max_length: int = 4000, allow_blank: bool = True, **options: Any) -> None:
         super().__init__(trim_whitespace=False, max_length=max_length, allow_blank=allow_blank, **options)
 
@@ -64,6 +67,8 @@ class Word(Text):
 class Flag(serializers.BooleanField):
     """``true`` or ``false``, not a word or number that might mean it."""
 
+    default_error_messages = {"invalid": gettext_lazy("Write true or false.")}
+
     def to_internal_value(self, data: Any) -> bool:
         """Return the flag; anything but a JSON boolean is refused."""
         if not isinstance(data, bool):
@@ -74,11 +79,24 @@ class Flag(serializers.BooleanField):
 class Whole(serializers.IntegerField):
     """A JSON integer."""
 
+    default_error_messages = {"invalid": gettext_lazy("Write a whole number.")}
+
     def to_internal_value(self, data: Any) -> int:
         """Return the number; text, booleans and fractions are refused."""
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Choice(serializers.ChoiceField):
+    """One of a few words; a refusal names them."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the word; anything but one of the choices is refused."""
+        if not isinstance(data, str) or data not in self.choices:
+            say = _("Choose one of: %(known)s.") % {"known": ", ".join(map(str, self.choices))}
+            raise serializers.ValidationError(say, "invalid_choice")
+        return data
 
 
 class Table(serializers.DictField):

@@ -57,7 +57,9 @@ def limits() -> tuple[int, int]:
 
 def take(key: str, rate: int, burst: int, now: float) -> Verdict:
     """Take one request out of the bucket ``key``. What is stored is when the bucket will be full again."""
-    full_at = max(float(cache.get(key) or 0), now)
+    full_at = float(cache.get(key) or 0)
+    if not now < full_at <= now + burst / rate + 1e-6:  # in the past; or from before the clock was set back
+        full_at = now
     after = full_at + 1 / rate
     wait = after - now - burst / rate
     if wait > 1e-6:

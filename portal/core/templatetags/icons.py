@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from functools import cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.utils.html import format_html
@@ -11,8 +11,10 @@ from django.utils.safestring import SafeString, mark_safe
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 FALLBACK = "box"
 HUES = 6
+KEPT = 1000  # drawn icons that a process keeps
 
 
+@cache
 def exists(name: str) -> bool:
     """Whether an icon of that name is vendored; checks of declarations ask this."""
     return bool(NAME.fullmatch(name)) and (settings.BASE_DIR / "templates" / "icons" / f"{name}.svg").is_file()
@@ -26,6 +28,7 @@ def _drawing(name: str) -> str:
     return text.removeprefix('<svg xmlns="http://www.w3.org/2000/svg"')
 
 
+@lru_cache(KEPT, typed=True)
 def icon(name: str, *, title: str = "", css: str = "") -> SafeString:
     """Draw an icon: hidden from screen readers unless it has a title. A name that is not there draws a neutral box."""
     classes = f"icon {css}".strip()

@@ -8,6 +8,7 @@ name become attributes, with ``_`` for ``-``: ``{% button label hx_post=url %}``
 # ruff: noqa: A002 - arguments are named as the HTML attributes that they become
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -15,12 +16,15 @@ from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, Radi
 from django.template.context import Context
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from portal.core.counting import MOST
 from portal.core.templatetags import data, filters, formats, icons, states
 
+KEPT = 1000  # different marks that a process keeps
 register = template.Library()
 register.filters.update(filters.register.filters)
 register.tags.update(data.register.tags)
@@ -46,6 +50,12 @@ def _attribute(name: str, value: Any) -> SafeString:
     return format_html(" {}", name) if value is True else format_html(' {}="{}"', name, value)
 
 
+@lru_cache(KEPT, typed=True)  # a text that is safe already is another than the same text to be escaped
+def _mark(component: str, **context: Any) -> SafeString:
+    """Draw an atom that lists draw by the hundred, each different one once: the context is all that it depends on."""
+    return _draw(component, context)
+
+
 # ---- icons and words -------------------------------------------------------------------------------------------------
 @register.simple_tag
 def icon(name: str, title: str = "", css: str = "") -> SafeString:
@@ -53,37 +63,37 @@ def icon(name: str, title: str = "", css: str = "") -> SafeString:
     return icons.icon(name, title=str(title), css=css)
 
 
-@register.inclusion_tag("components/tile.html")
-def offering_icon(offering: Any, size: str = "") -> dict[str, Any]:
+@register.simple_tag
+def offering_icon(offering: Any, size: str = "") -> SafeString:
     """Draw a product's tile: its icon or initials in its own hue. Takes an Offering or a slug; size small or large."""
     slug = offering if isinstance(offering, str) else str(formats.read(offering, "slug"))
     name = "" if isinstance(offering, str) else str(formats.read(offering, "icon"))
     shown = name if name not in ("", "box", "database") and icons.exists(name) else ""
-    return {"icon": shown, "initials": icons.initials(slug), "hue": icons.hue(slug), "size": size}
+    return _mark("tile", icon=shown, initials=icons.initials(slug), hue=icons.hue(slug), size=size)
 
 
-@register.inclusion_tag("components/avatar.html")
-def avatar(name: str) -> dict[str, Any]:
+@register.simple_tag
+def avatar(name: str) -> SafeString:
     """Draw a person's or organization's initials; decoration beside the name."""
-    return {"initials": icons.initials(name), "hue": icons.hue(name)}
+    return _mark("avatar", initials=icons.initials(name), hue=icons.hue(name))
 
 
-@register.inclusion_tag("components/badge.html")
-def badge(label: str, tone: str = "neutral", icon: str = "") -> dict[str, Any]:
+@register.simple_tag
+def badge(label: str, tone: str = "neutral", icon: str = "") -> SafeString:
     """Draw a small label: plan, version, role."""
-    return {"label": label, "tone": tone, "icon": icon}
+    return _mark("badge", label=str(label), tone=tone, icon=icon)
 
 
-@register.inclusion_tag("components/badge.html")
-def state(value: str, plain: bool = False, operation: bool = False) -> dict[str, Any]:
+@register.simple_tag
+def state(value: str, plain: bool = False, operation: bool = False) -> SafeString:
     """Draw a state (service, operation, backup, offering) as color, icon and word."""
     shown = states.word(str(value), operation=operation)
     css = "spin" if shown.moving else ""
-    return {"label": shown.label, "tone": shown.tone, "icon": shown.icon, "css": css, "plain": plain}
+    return _mark("badge", label=str(shown.label), tone=shown.tone, icon=shown.icon, css=css, plain=plain)
 
 
-@register.inclusion_tag("components/badge.html")
-def health(value: str) -> dict[str, Any]:
+@register.simple_tag
+def health(value: str) -> SafeString:
     """Draw a health word beside a state."""
     return state(value, plain=True)
 
@@ -224,7 +234,10 @@ def breadcrumbs(*parts: str) -> dict[str, Any]:
 
 @register.inclusion_tag("components/pagination.html", takes_context=True)
 def pagination(context: Context, page: Any) -> dict[str, Any]:
-    """Draw the way to the next page of a cursor list; takes ``items``, ``next_cursor`` and ``total_count``."""
+    """Draw the way to the next page of a cursor list; takes ``items``, ``next_cursor`` and ``total_count``.
+
+    A ``total_count`` of None says that there are more than are counted (``core.counting``).
+    """
     query = context["request"].GET.copy()
     later = "cursor" in query
     query.pop("cursor", None)
@@ -232,7 +245,10 @@ def pagination(context: Context, page: Any) -> dict[str, Any]:
     query["cursor"] = str(formats.read(page, "next_cursor"))
     shown = len(formats.read(page, "items", ()) if not isinstance(page, Mapping) else page.get("items", ()))
     found = {"shown": shown, "total": formats.read(page, "total_count", None), "later": later, "first": first}
-    return found | {"next": query.urlencode() if query["cursor"] else ""}
+    return found | {
+        "most": number_format(MOST, force_grouping=True),
+        "next": query.urlencode() if query["cursor"] else "",
+    }
 
 
 @register.inclusion_tag("components/th.html", takes_context=True)

@@ -9,7 +9,7 @@ from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.core import ids
 from portal.core.actors import Actor
-from portal.core.api.serializers import Strict, Text
+from portal.core.api.serializers import Choice, Strict, Text
 from portal.core.api.shapes import Moment, moment
 from portal.projects.audit import actor_name, public_target, target_name
 from portal.projects.models import Organization, OrganizationRole, Project, ProjectRole
@@ -29,15 +29,15 @@ class MemberBody(Strict):
     """Somebody with an account here who gets roles; the first counts where they are new to the organization."""
 
     email = serializers.EmailField()
-    organization_role = serializers.ChoiceField(choices=OrganizationRole.values, default="member")
-    project_role = serializers.ChoiceField(choices=ProjectRole.values, allow_null=True, default=None)
+    organization_role = Choice(choices=OrganizationRole.values, default="member")
+    project_role = Choice(choices=ProjectRole.values, allow_null=True, default=None)
 
 
 class RolesBody(Strict):
     """What to change of a member's roles; ``project_role`` null takes it away."""
 
-    organization_role = serializers.ChoiceField(choices=OrganizationRole.values, required=False)
-    project_role = serializers.ChoiceField(choices=ProjectRole.values, allow_null=True, required=False)
+    organization_role = Choice(choices=OrganizationRole.values, required=False)
+    project_role = Choice(choices=ProjectRole.values, allow_null=True, required=False)
 
 
 class OrganizationAnswer(TypedDict):

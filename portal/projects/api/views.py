@@ -7,11 +7,12 @@ from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
 from portal.accounts.models import User
+from portal.core.actors import Actor
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import known_parameters, page
 from portal.core.api.schema import IDEMPOTENCY_KEY, described
 from portal.core.api.serializers import read
-from portal.core.errors import not_found
+from portal.core.errors import FieldError, Problem, not_found
 from portal.projects import access, actions, queries
 from portal.projects.api.serializers import (
     MeAnswer,
@@ -22,6 +23,7 @@ from portal.projects.api.serializers import (
     organization_answer,
     project_answer,
 )
+from portal.projects.models import Organization
 
 BY_SLUG = {"slug": "slug", "created_at": "created_at"}
 
@@ -74,7 +76,7 @@ def projects(request: Request) -> Response:
         return page(request, queries.projects_of(actor), project_answer, sorts=BY_SLUG, default="slug")
     known_parameters(request)
     body = read(request, ProjectBody)
-    organization = access.access_organization(actor, body["organization"], "project.create")
+    organization = _organization(actor, body["organization"])
 
     def act() -> Response:
         made = actions.create_project(actor, organization=organization, name=body["name"], slug=body["slug"])
@@ -83,6 +85,15 @@ def projects(request: Request) -> Response:
         return Response(project_answer(made), status=status.HTTP_201_CREATED, headers=headers)
 
     return once(request, actor.id, act)
+
+
+def _organization(actor: Actor, ref: str) -> Organization:
+    """Return the organization that a body names. Raises Problem as ``access_organization``, pointing at the field."""
+    try:
+        return access.access_organization(actor, ref, "project.create")
+    except Problem as problem:
+        problem.errors = (FieldError("/organization", problem.code, problem.detail),)
+        raise
 
 
 @described("GET", "projects_get", "Show a project", answer=ProjectAnswer)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from portal.accounts.actors import actor_of
 from portal.audit.models import AuditEvent
 from portal.core import ids
+from portal.core.counting import total_of
 from portal.core.errors import Problem
 from portal.core.htmx import signed_in
 from portal.projects import access, audit
@@ -58,7 +59,7 @@ def _page(rows: Any, cursor: str) -> dict[str, Any]:
         for event in found[:PAGE]
     ]
     more = found[PAGE - 1].public_id if len(found) > PAGE else ""
-    return {"items": lines, "next_cursor": more, "total_count": rows.count()}
+    return {"items": lines, "next_cursor": more, "total_count": total_of(rows)}
 
 
 def _old_and_new(value: Any) -> tuple[str | None, str]:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portal.clusters.backends.local import proc
+from portal.clusters.backends.local.layout import Home
 from portal.core.drivers import Command, Unit
 
 if TYPE_CHECKING:
@@ -30,6 +30,19 @@ def engines(supervised: "Supervised", handle: str) -> list[int]:
     return [pid for pid in python if table[pid].parent not in python] if python <= table.keys() else []
 
 
+def until_changed(supervised: "Supervised", handles: list[str], times: int, generation: int) -> None:
+    """Wait until the records have changed so often, or there is nothing left that could change."""
+    seen: set[tuple[str, int]] = set()
+
+    def look() -> bool:
+        files = {handle: Home(supervised.data, handle).state_file for handle in handles}
+        seen.update((handle, file.stat().st_mtime_ns) for handle, file in files.items() if file.exists())
+        states = [supervised.state(handle) for handle in handles]
+        return len(seen) > times or all(state.ready and state.generation >= generation for state in states)
+
+    supervised.eventually(look, f"{times} changes")
+
+
 @pytest.mark.parametrize("walls", ["walls", "bare"])
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.full), pytest.param(3, marks=pytest.mark.full)])
 def test_kills_at_random_moments(bench: "Supervised", small_unit: Units, walls: str, seed: int) -> None:
@@ -40,7 +53,7 @@ def test_kills_at_random_moments(bench: "Supervised", small_unit: Units, walls: 
     for generation in range(1, 9):
         for handle in handles:
             bench.wish(handle, small_unit(prepare=(ONCE,), hard=str(generation)), generation=generation)
-        time.sleep(chance.uniform(0, 0.25))
+        until_changed(bench, handles, chance.randrange(24), generation)
         if chance.random() < 0.3:
             with contextlib.suppress(ProcessLookupError, AssertionError):
                 os.kill(bench.pid(chance.choice(handles)), signal.SIGKILL)

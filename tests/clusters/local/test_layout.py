@@ -38,6 +38,20 @@ def test_the_same_wish_again_changes_nothing(home: Home) -> None:
     assert home.stamp() == before
 
 
+def test_a_wish_that_says_nothing_new_wakes_nobody_and_still_bars_older_ones(home: Home) -> None:
+    home.record(wish(3))
+    before = home.stamp()
+    assert home.record(wish(7))
+    assert home.stamp() == before
+    assert not home.record(wish(6, "stopped"))
+    stored = home.wish()
+    assert stored
+    assert stored.want == "running"
+    assert home.record(wish(8, "stopped"))
+    assert home.stamp() != before
+    assert not home.record(wish(7))
+
+
 def test_a_deleted_service_never_comes_back(home: Home) -> None:
     home.record(wish(3))
     assert home.record(wish(4, "absent"))

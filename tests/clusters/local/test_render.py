@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.clusters.backends.local.render import RenderError, Values, mask, mentions_secret
+from portal.clusters.backends.local.render import RenderError, Values, mask, mask_begun, mask_cut, mentions_secret
 from portal.core.drivers import literal
 
 PLACES = {"dir": Path("/d"), "run": Path("/r"), "log": Path("/l"), "artifacts": Path("/a")}
@@ -66,3 +66,13 @@ def test_what_a_customer_wrote_stays_as_it_is(written: str) -> None:
 def test_secrets_are_taken_out_of_output_longest_first() -> None:
     secrets = {"a": {"x": "abcd"}, "b": {"x": "abcdefgh", "y": "no"}}
     assert mask("say abcdefgh, abcd and no", secrets) == "say ***, *** and no"
+
+
+@pytest.mark.parametrize("kept", range(1, 16))
+def test_a_secret_that_was_cut_in_two_leaves_neither_half(kept: int) -> None:
+    secret, other = "canary0123456789", "9-ends-with-what-the-first-begins-with-c"
+    secrets = {"a": {"x": secret}, "b": {"x": other}}
+    head, tail = f"all of {secret} and {secret[:kept]}", f"{secret[kept:]} is {secret}"
+    assert mask_cut(f"{head}|cut|{tail}", secrets, "|cut|") == "all of *** and ***|cut|*** is ***"
+    assert mask_begun(tail, secrets) == "*** is ***"
+    assert mask_cut(f"the {other} whole|cut|of it", secrets, "|cut|") == "the *** whole|cut|of it"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portal.clusters.backends.local import proc
-from portal.core.drivers import Command, GeneratedSecret, Phase, Run, Unit
+from portal.core.drivers import Command, GeneratedSecret, Phase, Probe, Run, Unit
 
 if TYPE_CHECKING:
     from tests.clusters.local.conftest import Supervised
@@ -148,6 +148,28 @@ def test_a_failed_run_is_tried_again_and_holds_up_none(supervised: "Supervised",
     supervised.wish(HANDLE, small_unit(runs=(flaky, after)))
     supervised.eventually(lambda: _state(supervised, "after") == "succeeded", "the next of its lane is not held up")
     supervised.eventually(lambda: _state(supervised, "flaky") == "succeeded", "it is tried again soon", 10)
+
+
+def test_a_run_counts_for_those_that_it_covers_where_it_succeeds(supervised: "Supervised", small_unit: Units) -> None:
+    def runs(code: int) -> tuple[Run, ...]:
+        parts = (Run(f"{name}{code}", ("/bin/sh", "-c", f"echo {name}{code} >> {{{{dir}}}}/ran")) for name in "ab")
+        return (Run(f"all{code}", ("/bin/sh", "-c", f"exit {code}"), covers=(f"a{code}", f"b{code}")), *parts)
+
+    home = supervised.wish(HANDLE, small_unit(runs=(*runs(0), *runs(1))))
+    supervised.eventually(lambda: len(supervised.state(HANDLE).runs) == 6, "all have a result")
+    supervised.eventually(lambda: supervised.state(HANDLE).runs["b1"].state == "succeeded", "the last has ended")
+    states = {key: result.state for key, result in supervised.state(HANDLE).runs.items() if key != "all1"}
+    assert states == dict.fromkeys(("all0", "a0", "b0", "a1", "b1"), "succeeded")
+    assert (home.root / "ran").read_text().split() == ["a1", "b1"]
+
+
+def test_an_engine_is_not_asked_before_it_shows_itself(supervised: "Supervised", small_unit: Units) -> None:
+    ask = "import os, sys; s, log = sys.argv[1:]; print(os.path.exists(s), file=open(log, 'a'), flush=True)"
+    unit = small_unit()
+    argv = ("/usr/bin/python3", "-I", "-c", f"{ask}; {unit.probe.argv[3]}", "{{run}}/s", "{{dir}}/asked")
+    home = supervised.wish(HANDLE, small_unit(probe=Probe(argv, after="{{run}}/s")))
+    supervised.until_ready(HANDLE)
+    assert set((home.root / "asked").read_text().split()) == {"True"}
 
 
 def test_work_that_needs_the_engine_stopped_comes_before_the_start(either: "Supervised", small_unit: Units) -> None:

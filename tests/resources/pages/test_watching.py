@@ -77,7 +77,8 @@ def test_activity_says_who_did_what_page_by_page(
     service = make()
     made = operation(service, requested_by=developer.id)
     Event.objects.bulk_create(
-        Event(resource=service, reason="Requested", message=f"line {n}", actor_id=developer.id) for n in range(70)
+        Event(resource=service, project=service.project, reason="Requested", message=f"line {n}", actor_id=developer.id)
+        for n in range(70)
     )
     path = f"/services/{service.public_id}/activity"
     first = browser.get(path)

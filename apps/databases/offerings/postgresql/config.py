@@ -53,7 +53,6 @@ def files(view: View, *, read_only: bool) -> tuple[File, ...]:
         File("etc/reloadable.conf", document(_reloadable(view, read_only=read_only)), on_change="reload"),
         File("etc/pg_hba.conf", hba(view.allow_list), on_change="reload"),
         File("etc/pg_ident.conf", "", on_change="reload"),
-        File("etc/superuser", "{{secret:superuser.password}}\n", on_change="none"),
     )
 
 

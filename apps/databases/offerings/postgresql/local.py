@@ -1,9 +1,11 @@
 """PostgreSQL as one supervised process on this machine: from a service as asked for to a ``Unit``."""
 
+from collections.abc import Iterable
 from typing import cast
 
 from apps.databases.offerings.postgresql import backups, config, connect, metrics, observe, sql
-from apps.databases.offerings.postgresql.plans import packages
+from apps.databases.offerings.postgresql.children import MAIN_DATABASE
+from apps.databases.offerings.postgresql.plans import line_of, packages
 from apps.databases.offerings.postgresql.spec import DatabaseSpec, UserSpec
 from portal.core.drivers import (
     ChildView,
@@ -20,6 +22,7 @@ from portal.core.drivers import (
 )
 
 SUPERUSER = GeneratedSecret("superuser")
+_FIRST = "{{dir}}/" + backups.FIRST_DATA
 MAIN_LANE, UPKEEP_LANE = "main", "upkeep"
 
 
@@ -33,10 +36,11 @@ class LocalPostgresql:
         return Unit(
             packages=packages(view.release),
             argv=(f"{server}/postgres", "-D", data, "-c", "config_file={{dir}}/etc/postgresql.conf"),
-            probe=Probe((*sql.PSQL, "-c", "SELECT 1"), env=sql.ENV),
+            probe=Probe((*sql.PSQL, "-c", "SELECT 1"), env=sql.ENV, after="{{run}}/.s.PGSQL.{{port:main}}"),
             ports=("main",),
             files=config.files(view, read_only=bool(view.facts.get("read_only"))),
-            prepare=backups.unpack(view) if _is_born_from_backup(view) else (_initdb(view, server),),
+            groundwork=() if _is_born_from_backup(view) else _groundwork(view, server),
+            prepare=backups.unpack(view) if _is_born_from_backup(view) else (_close(server),),
             runs=_runs(view, server),
             secrets=(SUPERUSER, *(user_secret(user) for user in users)),
             inputs=backups.inputs(view),
@@ -66,20 +70,34 @@ def _is_born_from_backup(view: View) -> bool:
     return view.origin is not None and not view.origin.in_place
 
 
-def _initdb(view: View, server: str) -> Command:
-    """Make the first data directory.
+def _groundwork(view: View, server: str) -> tuple[Command, ...]:
+    """Make the first data directory, the same for every service of a release but for its identity.
 
-    ``--no-sync`` is safe: until preparation is complete a crash repeats it all, and the ``sync`` run writes everything
-    out right after the start, where nobody waits for it. The collation is C.UTF-8, the one that every build has (two
-    lack ICU); from 17 on it is PostgreSQL's own, so a new C library never changes the order of an index.
+    Nobody can get in: no login has a password, and the access file that lies in it rejects all. ``--no-sync`` is safe,
+    since whoever lays the groundwork writes it out. The collation is C.UTF-8, the one that every build has (two lack
+    ICU); from 17 on it is PostgreSQL's own, so a new C library never changes the order of an index.
     """
     locale = ["--locale=C.UTF-8"]
     if int(view.version) >= 17:
         locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    options = ("--username=postgres", "--pwfile={{dir}}/etc/superuser", "--auth=scram-sha-256", "--data-checksums")
-    data = "{{dir}}/" + backups.FIRST_DATA
-    argv = (f"{server}/initdb", "-D", data, *options, "--encoding=UTF8", *locale, "--no-sync", "--no-instructions")
-    return Command("making the database cluster", argv)
+    options = ("--username=postgres", "--auth=reject", "--data-checksums", "--encoding=UTF8", *locale)
+    argv = (f"{server}/initdb", "-D", _FIRST, *options, "--no-sync", "--no-instructions")
+    scripts = sql.first_things(MAIN_DATABASE, line_of(view.release)).items()
+    return (
+        Command("making the database cluster", argv),
+        *(_single(f"setting up {name}", server, script, "-F", database=name) for name, script in scripts),
+    )
+
+
+def _close(server: str) -> Command:
+    """Make the data directory this service's own: nobody else knows the superuser's password."""
+    return _single("setting its password", server, sql.own_superuser())
+
+
+def _single(name: str, server: str, script: str, *options: str, database: str = "postgres") -> Command:
+    """Return a command that runs a script with no way in for others meanwhile, neither port nor socket."""
+    settings = ("-c", "exit_on_error=on", "-c", "log_checkpoints=off", *options)
+    return Command(name, (f"{server}/postgres", "--single", "-D", _FIRST, *settings, database), stdin=script)
 
 
 def _limits(view: View) -> Limits:
@@ -96,25 +114,47 @@ def _runs(view: View, server: str) -> tuple[Run, ...]:
     users = tuple(user for user in view.of_kind("users") if not user.deleting)
     databases = tuple(database for database in view.of_kind("databases") if not database.deleting)
     going = tuple(child for child in view.children if child.deleting and child.kind in ("users", "databases"))
-    sync = (f"{server}/initdb", "--sync-only", "-D", "{{dir}}/" + data)
     return (
-        _psql(sql.bootstrap_key(data), sql.bootstrap(user.name for user in users)),
+        _first_run(sql.bootstrap_key(data), users, databases),
         *(_psql(user.key, _user(user)) for user in users),
-        *(_psql(child.key, sql.ensure_database(child.name, cast(DatabaseSpec, child.spec))) for child in databases),
+        *(_psql(database.key, _database(database)) for database in databases),
         *(_psql(child.key, _removal(child, view)) for child in going),
         *_backups(view),
         *backups.restore(view),
-        Run(f"sync:{data}", sync, timeout_seconds=600, lane=UPKEEP_LANE),
+        *_sync(view, server),
         *backups.tidy(view),
     )
 
 
-def _psql(key: str, script: str) -> Run:
-    return Run(key, (*sql.PSQL, "-f", "-"), stdin=script, env=sql.ENV, timeout_seconds=120, lane=MAIN_LANE)
+def _first_run(key: str, users: Iterable[ChildView], databases: Iterable[ChildView]) -> Run:
+    """Return what nobody can do without, in one go: groups, main login, main database."""
+    first_users = [user for user in users if cast(UserSpec, user.spec).main]
+    first_databases = [database for database in databases if cast(DatabaseSpec, database.spec).main]
+    script = sql.bootstrap(user.name for user in users)
+    script += "".join((*map(_user, first_users), *map(_database, first_databases)))
+    return _psql(key, script, covers=tuple(child.key for child in (*first_users, *first_databases)))
+
+
+def _psql(key: str, script: str, covers: tuple[str, ...] = ()) -> Run:
+    argv = (*sql.PSQL, "-f", "-")
+    return Run(key, argv, stdin=script, env=sql.ENV, timeout_seconds=120, lane=MAIN_LANE, covers=covers)
 
 
 def _user(user: ChildView) -> str:
     return sql.ensure_user(user.name, cast(UserSpec, user.spec), user_secret(user).ref())
+
+
+def _database(database: ChildView) -> str:
+    return sql.ensure_database(database.name, cast(DatabaseSpec, database.spec))
+
+
+def _sync(view: View, server: str) -> tuple[Run, ...]:
+    """Return what writes out a data directory that came from a backup, right after the start, when nobody waits."""
+    data = backups.data_directory(view)
+    if data == backups.FIRST_DATA and not _is_born_from_backup(view):
+        return ()
+    argv = (f"{server}/initdb", "--sync-only", "-D", "{{dir}}/" + data)
+    return (Run(f"sync:{data}", argv, timeout_seconds=600, lane=UPKEEP_LANE),)
 
 
 def _removal(child: ChildView, view: View) -> str:

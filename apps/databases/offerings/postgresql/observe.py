@@ -2,8 +2,6 @@
 
 import datetime
 import re
-import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,7 +10,7 @@ from apps.databases.offerings.postgresql.spec import DatabaseSpec, UserSpec
 from portal.core.conditions import Condition, Status, not_ready, ready
 from portal.core.drivers import ChildObservation, ChildView, Endpoint, Observation, Phase, RunResult, UnitState, View
 
-LOOK_AGAIN = datetime.timedelta(minutes=5)  # disks fill while nothing else happens
+IN_CASE = datetime.timedelta(seconds=10)  # on the way the supervisor tells what it sees, unless its word got lost
 AT_ONCE = datetime.timedelta(milliseconds=100)
 NEARLY_FULL, FULL, ROOM_AGAIN = 0.85, 1.0, 0.95
 GIB = 1 << 30
@@ -68,16 +66,12 @@ def observe(view: View, state: UnitState) -> Observation:
         children=children,
         steps=state.steps,
         settled=settled,
-        due_in=AT_ONCE if moved_on else LOOK_AGAIN if settled and not _is_busy(children) else None,
+        due_in=AT_ONCE if moved_on else None if settled or not view.running else IN_CASE,
     )
 
 
 def _is_up(state: UnitState) -> bool:
     return state.phase is Phase.RUNNING and state.ready
-
-
-def _is_busy(children: Mapping[uuid.UUID, ChildObservation]) -> bool:
-    return any(child.state in ("pending", "running", "gone") for child in children.values())
 
 
 def _is_settled(view: View, state: UnitState, facts: Facts, conditions: list[Condition]) -> bool:
@@ -189,6 +183,12 @@ def _data_bytes(view: View, state: UnitState) -> int:
     return max(0, state.disk_bytes - kept)
 
 
+def _rounded(used: int, view: View) -> int:
+    """Return bytes in steps of about a hundredth of the disk, so that a fact does not change with every row."""
+    step = 1 << (config.disk_gib(view) * GIB // 128).bit_length()
+    return used // step * step
+
+
 def _as_json(view: View, state: UnitState, facts: Facts) -> dict[str, Any]:
     is_current = _is_up(state) and state.generation >= view.generation
     found: dict[str, Any] = {
@@ -198,7 +198,7 @@ def _as_json(view: View, state: UnitState, facts: Facts) -> dict[str, Any]:
         "restore_failed": facts.restore_failed,
         "set_up": facts.set_up,
         "read_only": facts.read_only or None,
-        "disk_bytes": _data_bytes(view, state) or view.facts.get("disk_bytes"),
+        "disk_bytes": _rounded(_data_bytes(view, state), view) or view.facts.get("disk_bytes"),
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -3,11 +3,11 @@
 Engine parameters are an allow-list of typed fields; a text never reaches the engine's configuration as it is.
 """
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from portal.core.specs import Spec, spec_field
 
@@ -72,6 +72,7 @@ TRUSTED_EXTENSIONS = (
 # … and those that only look, which the platform makes for her. None that reaches files, the network or C code.
 PLATFORM_EXTENSIONS = ("bloom", "pg_stat_statements", "pgrowlocks", "pgstattuple")
 EXTENSIONS = (*TRUSTED_EXTENSIONS, *PLATFORM_EXTENSIONS)
+Extension = Annotated[str, Field(json_schema_extra={"enum": list(EXTENSIONS)})]  # said in the schema, checked below
 
 
 class PostgresqlSpec(Spec):
@@ -166,7 +167,7 @@ class PostgresqlSpec(Spec):
 class DatabaseSpec(Spec):
     """Settings of one database. All users with owner access own it together."""
 
-    extensions: tuple[str, ...] = spec_field(
+    extensions: tuple[Extension, ...] = spec_field(
         (),
         title=gettext_noop("Extensions"),
         help=gettext_noop("One on each line. Taking one off the list does not drop it: DROP EXTENSION does."),

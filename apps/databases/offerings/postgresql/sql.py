@@ -116,8 +116,28 @@ def bootstrap(users: Iterable[str]) -> str:
         f"{connect('template1')}"
         "ALTER SCHEMA public OWNER TO pg_database_owner;\n"
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC;\n"
+        f"{connect('postgres')}"
         "\\endif\n"
     )
+
+
+def first_things(database: str, line: int) -> dict[str, str]:
+    """Return, for single-user mode (one command a line), what every new service begins with, by database.
+
+    ``bootstrap`` and ``ensure_database`` find it there; made beforehand, it keeps nobody waiting.
+    """
+    groups = "".join(f"CREATE ROLE {group} NOLOGIN\n" for group in GROUPS.values())
+    copy = " STRATEGY file_copy" if line >= 15 else ""  # the only way before 15; the other writes all into the log
+    made = f"{groups}CREATE DATABASE {identifier(database)} OWNER {OWNER}{copy}\n"
+    if line >= 15:
+        return {"postgres": made}
+    closed = "ALTER SCHEMA public OWNER TO pg_database_owner\nREVOKE CREATE ON SCHEMA public FROM PUBLIC\n"
+    return {"template1": closed, "postgres": made}
+
+
+def own_superuser() -> str:
+    """Return, for single-user mode, what gives the superuser this service's password."""
+    return "ALTER ROLE postgres PASSWORD '{{secret:superuser.password}}'\n"
 
 
 def lock_logins() -> str:
@@ -126,7 +146,7 @@ def lock_logins() -> str:
     Until each user's own run gives it the new service's password, nobody gets in with one from the backup.
     """
     return (
-        "ALTER ROLE postgres PASSWORD '{{secret:superuser.password}}'\n"
+        f"{own_superuser()}"
         "DO $$DECLARE r name; BEGIN FOR r IN SELECT rolname FROM pg_catalog.pg_roles WHERE rolcanlogin AND oid <> 10 "
         "LOOP EXECUTE pg_catalog.format('ALTER ROLE %I NOLOGIN PASSWORD NULL', r); END LOOP; END$$\n"
     )

@@ -50,6 +50,18 @@ class LocalBackend:
         except OSError as error:
             raise _disk_trouble(error) from error
 
+    def documents(self, handle: str) -> Mapping[str, int]:
+        return self._home(handle).kept_documents()
+
+    def put_document(self, handle: str, kind: str, revision: int, pieces: Iterable[str]) -> None:
+        home = self._home(handle)
+        if home.buried():
+            return
+        try:
+            home.put_document(kind, revision, pieces)
+        except OSError as error:
+            raise _disk_trouble(error) from error
+
     def apply(self, wanted: Wanted) -> None:
         unit: Unit = wanted.rendered
         _refuse_secrets_in_argv(unit)
@@ -69,11 +81,12 @@ class LocalBackend:
         self._release_ports(home)
 
     def _record(self, home: Home, wish: Wish) -> None:
+        before = home.stamp()
         try:
-            taken = home.record(wish)
+            home.record(wish)
         except OSError as error:
             raise _disk_trouble(error) from error
-        if taken:
+        if home.stamp() != before:
             control.poke(self._data, home.handle)
 
     # ---- what is there -----------------------------------------------------------------------------------------------

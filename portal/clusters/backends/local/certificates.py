@@ -19,7 +19,7 @@ from portal.clusters.backends.local import files
 
 AUTHORITY_LIFE = datetime.timedelta(days=3650)
 SERVER_LIFE = datetime.timedelta(days=90)
-_SKEW = datetime.timedelta(minutes=5)
+_SKEW = datetime.timedelta(days=1)  # clocks of clients, and our own before somebody sets it
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -70,18 +70,26 @@ class Authority:
         )
         files.remove_below(root, "tls")  # a link in its place; a directory stays
         files.write_below(root, "tls/key.pem", _private_pem(key), 0o600)
-        files.write_below(root, "tls/ca.pem", self.certificate_pem().encode(), 0o644)
         files.write_below(root, "tls/cert.pem", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+        files.write_below(root, "tls/ca.pem", self.certificate_pem().encode(), 0o644)  # last: until then it is due
 
     def _ensure(self) -> None:
-        if (self._directory / "ca.pem").is_file() and self._public.is_file():
+        if self._is_published():
             return
         files.private_directory(self._directory)
         with files.locked(self._lock):
+            files.remove_unfinished(self._directory)
             if not (self._directory / "ca.pem").is_file():
                 self._make()
         self._public.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         files.write(self._public, (self._directory / "ca.pem").read_bytes(), 0o644)
+
+    def _is_published(self) -> bool:
+        """Whether there is an authority and what is handed out is its certificate, not that of one before."""
+        try:
+            return (self._directory / "ca.pem").read_bytes() == self._public.read_bytes()
+        except FileNotFoundError:
+            return False
 
     def _make(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())

@@ -42,6 +42,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def remove_unfinished(directory: Path) -> None:
+    """Remove what ``write`` has left where a kill cut it off. Nobody may be writing there at the moment."""
+    for left in directory.glob(".*.????????"):
+        left.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock between processes. The file stays, so that no two hold locks on different files of one name."""
@@ -73,16 +79,19 @@ def read_below(root: Path, relative: str) -> bytes | None:
         return None
 
 
-def write_below(root: Path, relative: str, content: bytes, mode: int) -> None:
+def write_below(root: Path, relative: str, content: bytes, mode: int, *, durable: bool = True) -> None:
     """Replace a file in one step, making its directories. Raises OSError for a link on the way."""
     with _directory_below(root, relative, make=True) as (directory, name):
-        passing = f".{name}.{os.urandom(6).hex()}"
+        passing = f".{name}.new"
+        with contextlib.suppress(FileNotFoundError):  # of a write that a kill cut off
+            os.unlink(passing, dir_fd=directory)
         handle = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.rename(passing, name, src_dir_fd=directory, dst_dir_fd=directory)
 
 
@@ -137,6 +146,24 @@ def remove_tree(path: Path) -> None:
             if not inner.is_symlink():
                 inner.chmod(0o700)  # before the walk goes in there
     shutil.rmtree(path, ignore_errors=True)
+
+
+def sync_tree(path: Path) -> None:
+    """Wait until a directory with all that is in it is on the disk. Raises OSError."""
+    for directory, _, names in os.walk(path):
+        for name in (*names, "."):
+            _sync(Path(directory, name))
+
+
+def _sync(path: Path) -> None:
+    """Sync a plain file or a directory; links and sockets have nothing of their own."""
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def empty_directory(path: Path) -> None:

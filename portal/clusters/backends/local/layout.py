@@ -10,7 +10,7 @@ import secrets as randomness
 import string
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,12 @@ class Wish:
 
 
 class Home:
-    """The directory of one instance."""
+    """The directory of one instance. ``path`` is given only for one that is none yet."""
 
-    def __init__(self, data: Path, handle: str) -> None:
+    def __init__(self, data: Path, handle: str, path: Path | None = None) -> None:
         self.handle = handle
         self.data = data
-        self.path = data / "services" / handle
+        self.path = path or data / "services" / handle
         self.root = self.path / "root"
         self.artifacts = self.path / "artifacts"
         self.log = self.path / "log"
@@ -52,13 +52,21 @@ class Home:
         self.secrets_file = self.path / "secrets.json"
         self.state_file = self.path / "state.json"
         self.sample_file = self.path / "sample.json"
+        self.documents = self.path / "documents"
         self._wish_file = self.path / "unit.json"
+        self._fence_file = self.path / "fence"  # of the last wish that was the same
         self._tombstone = tombstones(data) / handle
 
     def make(self) -> None:
         """Make all directories that are missing."""
         for directory in (self.path, self.root, self.artifacts, self.log, self.own_log, self.run):
             files.private_directory(directory)
+
+    def tidy(self) -> None:
+        """Remove what a kill has left of writes; the supervisor calls it before it writes anything itself."""
+        if self.exists():
+            with files.locked(self.path / ".lock"):
+                files.remove_unfinished(self.path)
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -94,12 +102,59 @@ class Home:
             return False
         files.private_directory(self.path)
         with files.locked(self.path / ".lock"):
-            stored = self.wish()
-            if stored and (stored.fence > wish.fence or stored.want == "absent"):
+            if self._comes_too_late():
                 return False
-            if stored != wish:
+            stored = self.wish()
+            if stored and (self._newest_fence(stored) > wish.fence or stored.want == "absent"):
+                return False
+            if stored is None or replace(stored, fence=wish.fence) != wish:
                 files.write_json(self._wish_file, asdict(wish))
+            elif stored.fence != wish.fence:  # nothing to do for anybody, so the wish itself stays untouched
+                files.write(self._fence_file, str(wish.fence).encode(), durable=False)
         return True
+
+    def _comes_too_late(self) -> bool:
+        """Whether it was buried just before the caller made its directory anew, which goes again."""
+        if not self.buried():
+            return False
+        files.remove_tree(self.path)
+        return True
+
+    def _newest_fence(self, stored: Wish) -> int:
+        try:
+            return max(stored.fence, int(self._fence_file.read_text()))
+        except (OSError, ValueError):
+            return stored.fence
+
+    # ---- documents ---------------------------------------------------------------------------------------------------
+
+    def kept_documents(self) -> dict[str, int]:
+        """Return the newest revision of each document that lies here whole."""
+        found: dict[str, int] = {}
+        for path in self.documents.iterdir() if self.documents.is_dir() else ():
+            kind, _dot, revision = path.name.rpartition(".")
+            if kind and revision.isdigit():
+                found[kind] = max(found.get(kind, 0), int(revision))
+        return found
+
+    def put_document(self, kind: str, revision: int, pieces: Iterable[str]) -> bool:
+        """Keep a document under its revision, then forget older ones. Return whether it was taken."""
+        content = "".join(pieces).encode()  # read from the database, so before the lock
+        files.private_directory(self.path)
+        with files.locked(self.path / ".lock"):
+            if self._comes_too_late() or self.kept_documents().get(kind, 0) >= revision:
+                return False
+            files.private_directory(self.documents)
+            files.write(self.documents / f"{kind}.{revision}", content)
+            for path in self.documents.glob(f"{kind}.*"):
+                if path.name != f"{kind}.{revision}" and path.name.rpartition(".")[2].isdigit():
+                    path.unlink(missing_ok=True)
+        return True
+
+    def document(self, kind: str, revision: int) -> bytes | None:
+        """Return a document; the newest, where the one that is asked for was overtaken."""
+        kept = self.kept_documents().get(kind, 0)
+        return (self.documents / f"{kind}.{kept}").read_bytes() if kept >= revision else None
 
     # ---- secrets -----------------------------------------------------------------------------------------------------
 
@@ -112,6 +167,8 @@ class Home:
         """Make what is missing or has a risen rotation, leave the rest. Return whether anything was made."""
         files.private_directory(self.path)
         with files.locked(self.path / ".lock"):
+            if self._comes_too_late():
+                return False
             stored = files.read_json(self.secrets_file) or {}
             made = [secret for secret in wanted if _outdated(stored.get(secret.name), secret)]
             for secret in made:

@@ -71,7 +71,7 @@ def _last_lines(*files: Path) -> Iterable[str]:
                 text = file.read().decode(errors="replace")
         except OSError:
             continue
-        yield from (text.split("\n", 1)[-1] if size > _MOST_BYTES else text).splitlines()
+        yield from (text.partition("\n")[2] if size > _MOST_BYTES else text).splitlines()
 
 
 def stamp(text: str) -> datetime.datetime | None:

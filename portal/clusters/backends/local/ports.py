@@ -43,10 +43,11 @@ class Allocator:
     def ensure(self, handle: str, names: tuple[str, ...]) -> Mapping[str, int]:
         """Return a port for each name, reserved now where it was not. Raises TemporaryError when none is free."""
         held = self._store.of(handle)
-        for name in names:
-            if name not in held:
+        if missing := [name for name in names if name not in held]:
+            for name in missing:
                 self._reserve(handle, name)
-        return self._store.of(handle)
+            held = self._store.of(handle)
+        return held
 
     def held(self, handle: str) -> Mapping[str, int]:
         return self._store.of(handle)

@@ -25,11 +25,12 @@ class Process:
 def process(pid: int) -> Process | None:
     """Return a process that is alive; None for one that is gone or only waits to be reaped."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - of every process, and often
+            text = file.read()
     except OSError:
         return None
-    words = text[text.rindex(")") + 2 :].split()
-    if words[0] in "ZX":
+    words = text[text.rindex(b")") + 2 :].split()
+    if words[0] in (b"Z", b"X"):
         return None
     cpu = int(words[11]) + int(words[12])
     return Process(pid, int(words[1]), int(words[3]), int(words[19]), cpu, int(words[21]) * PAGE)
@@ -43,18 +44,27 @@ def is_same(pid: int, start: int) -> bool:
 
 def every() -> dict[int, Process]:
     """Return all processes by id."""
-    pids = (int(entry) for entry in os.listdir(_PROC) if entry.isdigit())  # noqa: PTH208 - names only, and often
-    return {pid: found for pid in pids if (found := process(pid))}
+    return {pid: found for pid in _pids() if (found := process(pid))}
+
+
+def _pids() -> list[int]:
+    return [int(entry) for entry in os.listdir(_PROC) if entry.isdigit()]  # noqa: PTH208 - names only, and often
 
 
 def environ(pid: int) -> dict[str, str]:
     """Return a process's first environment; empty where it can't be read."""
-    try:
-        content = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return {}
-    pairs = (part.decode(errors="replace").partition("=") for part in content.split(b"\0") if b"=" in part)
+    parts = _environ(pid).split(b"\0")
+    pairs = (part.decode(errors="replace").partition("=") for part in parts if b"=" in part)
     return {name: value for name, _, value in pairs}
+
+
+def _environ(pid: int) -> bytes:
+    """Return it as it is; empty where it can't be read, and for a process that only waits to be reaped."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - of every process, and often
+            return file.read()
+    except OSError:
+        return b""
 
 
 def descendants(roots: Iterable[int], table: dict[int, Process]) -> set[int]:
@@ -77,31 +87,29 @@ def of_instance(data: Path, handle: str, table: dict[int, Process] | None = None
 
     The directory counts too since an engine may write its title over its environment, as PostgreSQL's children do.
     """
-    home = data / "services" / handle
-    found = set()
-    for pid in every() if table is None else table:
-        marks = environ(pid)
-        marked = marks.get("ARCHIPEL_SERVICE") == handle and marks.get("ARCHIPEL_DATA") == str(data)
-        if marked or _stands_in(pid, home):
-            found.add(pid)
+    home = str(data / "services" / handle)
+    marks = {f"ARCHIPEL_SERVICE={handle}".encode(), f"ARCHIPEL_DATA={data}".encode()}
+    pids = _pids() if table is None else table.keys()
+    found = {pid for pid in pids if marks <= set(_environ(pid).split(b"\0")) or _stands_in(pid, home)}
     return found - {os.getpid()}
 
 
 def by_instance(data: Path) -> dict[str, set[int]]:
     """Return all marked processes of one data directory by handle."""
     found: dict[str, set[int]] = {}
-    for pid in every():
-        marks = environ(pid)
+    for pid in _pids():
+        marks = environ(pid) if b"ARCHIPEL_SERVICE=" in _environ(pid) else {}
         if marks.get("ARCHIPEL_DATA") == str(data) and (handle := marks.get("ARCHIPEL_SERVICE")):
             found.setdefault(handle, set()).add(pid)
     return found
 
 
-def _stands_in(pid: int, home: Path) -> bool:
+def _stands_in(pid: int, home: str) -> bool:
     try:
-        return (_PROC / str(pid) / "cwd").readlink().is_relative_to(home)
+        place = os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115 - of every process, and often
     except OSError:
         return False
+    return place == home or place.startswith(f"{home}/")
 
 
 def memory_bytes(pid: int, rss: int) -> int:

@@ -1,7 +1,7 @@
 """Filling a unit's placeholders, at the last moment and in one pass: a filled-in value is never looked at again."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +54,8 @@ class Values:
 
     def _find(self, kind: str, name: str) -> str | None:
         if kind in _PLACES and not name:
-            return str(self.places[kind])
+            place = self.places.get(kind)
+            return None if place is None else str(place)
         if kind == "secret":
             group, _, key = name.rpartition(".")
             return self.secrets.get(group, {}).get(key)
@@ -64,14 +65,49 @@ class Values:
         return None if found is None else str(found)
 
 
+def placeholders(texts: Iterable[str]) -> set[str]:
+    """Return the kinds of placeholders in texts: ``secret``, ``port``, ``dir`` …"""
+    return {match.group(1) for text in texts for match in _PLACEHOLDER.finditer(text)}
+
+
 def mentions_secret(argv: tuple[str, ...]) -> bool:
     """Say whether a command line asks for a secret, which is refused."""
-    return any(match.group(1) == "secret" for text in argv for match in _PLACEHOLDER.finditer(text))
+    return "secret" in placeholders(argv)
 
 
 def mask(text: str, secrets: Mapping[str, Mapping[str, str]]) -> str:
     """Take every secret's value out of a text; longest first, so that none hides a part of another."""
-    values = sorted({value for group in secrets.values() for value in group.values() if len(value) >= 4}, key=len)
-    for value in reversed(values):
+    for value in _longest_first(secrets):
         text = text.replace(value, "***")
     return text
+
+
+def mask_cut(text: str, secrets: Mapping[str, Mapping[str, str]], mark: str) -> str:
+    """Mask a text in which ``mark`` stands for what was cut out, also the halves of a secret that the cut has left."""
+    first, *more = mask(text, secrets).split(mark)
+    pieces = [first]
+    for piece in more:
+        pieces[-1] = _mask_unended(pieces[-1], secrets)
+        pieces.append(mask_begun(piece, secrets))
+    return mark.join(pieces)
+
+
+def mask_begun(text: str, secrets: Mapping[str, Mapping[str, str]]) -> str:
+    """Mask a text that may begin in the middle of a secret."""
+    text = mask(text, secrets).lstrip("\ufffd")  # what is left of a character
+    ends = (value[n:] for value in _longest_first(secrets) for n in range(1, len(value)))
+    found = max((end for end in ends if text.startswith(end)), key=len, default="")
+    return f"***{text.removeprefix(found)}" if found else text
+
+
+def _mask_unended(text: str, secrets: Mapping[str, Mapping[str, str]]) -> str:
+    """Mask the end of a text, masked otherwise, where it may end in the middle of a secret."""
+    text = text.rstrip("\ufffd")
+    beginnings = (value[:n] for value in _longest_first(secrets) for n in range(1, len(value)))
+    found = max((beginning for beginning in beginnings if text.endswith(beginning)), key=len, default="")
+    return f"{text.removesuffix(found)}***" if found else text
+
+
+def _longest_first(secrets: Mapping[str, Mapping[str, str]]) -> list[str]:
+    values = {value for group in secrets.values() for value in group.values() if len(value) >= 4}
+    return sorted(values, key=len, reverse=True)

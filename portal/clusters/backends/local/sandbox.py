@@ -129,6 +129,7 @@ class Trial:
         outside = [
             *hidden,
             data / "services",
+            data / "stock",
             data / "keys",
             data / "ca",
             Path("/root"),

@@ -16,9 +16,10 @@ from portal.clusters.backends.local.limits import Groups
 from portal.clusters.backends.local.render import Values
 from portal.clusters.backends.local.sandbox import Room, Sandbox
 from portal.clusters.backends.local.supervisor.children import Child, Children, exit_line, kill_session
-from portal.core.drivers import Limits, Unit
+from portal.core.drivers import Limits
 
 KEEP_HEAD, KEEP_TAIL = 48 * 1024, 16 * 1024
+CUT = "\n[...]\n"  # stands for what lay between
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Place:
         return (*limits.rlimits(self.limits, sandboxed=self.sandbox.isolates, grouped=grouped), *argv)
 
 
-def base_environment(home: Home, unit: Unit, values: Values) -> dict[str, str]:
+def base_environment(home: Home, values: Values, env: Mapping[str, str]) -> dict[str, str]:
     """Return what every process of an instance gets; the two marks tell whose it is, whatever happens to us."""
     programs = [str(prefix / "bin") for prefix in values.packages.values()]
     return {
@@ -53,7 +54,7 @@ def base_environment(home: Home, unit: Unit, values: Values) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TMPDIR": "/tmp",  # noqa: S108 - private in the sandbox
         "TZ": "UTC",
-        **values.env(unit.env),
+        **values.env(env),
         "ARCHIPEL_DATA": str(home.data),
         "ARCHIPEL_SERVICE": home.handle,
     }
@@ -103,7 +104,7 @@ class _Capture:
         return False
 
     def text(self) -> str:
-        middle = b"\n[...]\n" if self.cut else b""
+        middle = CUT.encode() if self.cut else b""
         return bytes(self.head + middle + self.tail).decode(errors="replace")
 
     def _keep(self, chunk: bytes) -> None:
@@ -115,14 +116,28 @@ class _Capture:
             del self.tail[: len(self.tail) - KEEP_TAIL]
 
 
-async def run(place: Place, argv: tuple[str, ...], *, stdin: str, env: Mapping[str, str], timeout: float) -> Outcome:
-    """Run a command of a unit to its end; its output comes back without secrets. Raises RenderError."""
-    full = place.sandbox.command(place.room, place.confined(place.values.argv(argv)))
+async def run(
+    place: Place,
+    argv: tuple[str, ...],
+    *,
+    stdin: str,
+    env: Mapping[str, str],
+    timeout: float,
+    before: tuple[str, ...] = (),
+) -> Outcome:
+    """Run a command of a unit to its end; its output comes back without secrets. Raises RenderError.
+
+    ``before`` are words of ours that come first, outside the sandbox.
+    """
+    full = (*before, *place.sandbox.command(place.room, place.confined(place.values.argv(argv))))
     environment = place.environment(env)
     outcome = await execute(place, full, place.values.text(stdin).encode(), environment, timeout)
     secrets = place.values.secrets
     return Outcome(
-        outcome.exit_code, render.mask(outcome.stdout, secrets), render.mask(outcome.stderr, secrets), outcome.problem
+        outcome.exit_code,
+        render.mask_cut(outcome.stdout, secrets, CUT),
+        render.mask_cut(outcome.stderr, secrets, CUT),
+        outcome.problem,
     )
 
 

@@ -37,6 +37,7 @@ class Host:
     groups: Groups
     authority: Authority
     wake: Callable[[str], None]
+    heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(os.cpu_count() or 1))
     _fetching: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     # ---- packages ----------------------------------------------------------------------------------------------------
@@ -91,8 +92,9 @@ class Host:
     async def end_strays(self, handle: str, keep: Iterable[int] = ()) -> None:
         """Kill every process of an instance but those that come from ``keep``, and wait until they are gone."""
         for _ in range(100):
-            table = proc.every()
-            strays = proc.of_instance(self.data, handle, table) - proc.descendants(keep, table)
+            strays = proc.of_instance(self.data, handle)
+            if strays and keep:
+                strays -= proc.descendants(keep, proc.every())
             if not strays:
                 return
             for pid in strays:

@@ -5,36 +5,42 @@ A look may be cut off when the wish turns from running to stopped or absent; eve
 
 import asyncio
 import logging
+import os
 import time
 
-from portal.clusters.backends.local import certificates, codec, files
+from portal.clusters.backends.local import codec
 from portal.clusters.backends.local.layout import Home, Wish
 from portal.clusters.backends.local.render import RenderError
 from portal.clusters.backends.local.supervisor import commands, places
 from portal.clusters.backends.local.supervisor.commands import Place
 from portal.clusters.backends.local.supervisor.host import FetchFailed, Host
 from portal.clusters.backends.local.supervisor.keeper import Keeper
+from portal.clusters.backends.local.supervisor.preparation import Preparation
 from portal.clusters.backends.local.supervisor.record import now
 from portal.clusters.backends.local.supervisor.runs import Runs, sweep_artifacts
 from portal.clusters.backends.local.supervisor.samples import Ring
 from portal.clusters.backends.local.supervisor.status import Status
+from portal.clusters.backends.local.supervisor.stock import Stock
 from portal.clusters.backends.local.supervisor.troubles import Problem
 from portal.core.drivers import Phase, Probe, Unit
 
 log = logging.getLogger(__name__)
 
 PATIENT = 60.0  # seconds without readiness after which the state says why
+_SHY = 5.0  # seconds that an engine may take to show itself before it is asked all the same
 MISSES = 3  # failed probes after which a running service is no longer ready
 _ROUTINE = 3600.0
+_ON_THE_WAY = (Phase.QUEUED, Phase.FETCHING, Phase.PREPARING, Phase.STARTING, Phase.STOPPING)
 
 
 class Instance:
     """One supervised service."""
 
-    def __init__(self, home: Home, host: Host) -> None:
+    def __init__(self, home: Home, host: Host, stock: Stock) -> None:
         self.home, self.host = home, host
-        self.status = Status(home, host.wake)
+        self.status = Status(home, host.wake, self._is_at_rest)
         self.keeper = Keeper(home, host, self.status)
+        self._preparation = Preparation(home, host, stock, self.status, self.keeper)
         self.ring = Ring()
         self.unit: Unit | None = None
         self.place: Place | None = None
@@ -44,7 +50,25 @@ class Instance:
         self._look: asyncio.Task[float] | None = None
         self._looking_for = ""
         self._probe_misses = 0
+        self._answered_at = 0.0
         self._last_generation = -1
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether somebody waits for it; where a step takes very long, others need not wait for that as well."""
+        seen = self.status.record.seen
+        begun = seen.steps[-1].started_at if seen.steps else None
+        patient = begun is None or (now() - begun).total_seconds() < PATIENT
+        looking = self._look is not None and seen.phase in _ON_THE_WAY
+        return patient and (looking or (seen.ready and not self._is_at_rest()))
+
+    def _is_at_rest(self) -> bool:
+        """Whether nothing is to be expected soon: whoever waits for this wants to know it at once."""
+        seen = self.status.record.seen
+        if seen.phase is not Phase.RUNNING:
+            return seen.phase in (Phase.FAILED, Phase.STOPPED)
+        results = [seen.runs.get(run.key) for run in self.unit.runs] if self.unit else []
+        return seen.ready and all(result is not None and result.state != "running" for result in results)
 
     # ---- life --------------------------------------------------------------------------------------------------------
 
@@ -58,7 +82,7 @@ class Instance:
                 return
             delay = await self._guarded(wish)
             if not self.gone:
-                await self._rest(delay)
+                await self._rest(self.status.catch_up(delay))
 
     def poke(self) -> None:
         """Look at the wish again, now; a look that pursues the opposite is cut off."""
@@ -69,6 +93,7 @@ class Instance:
 
     async def adopt(self) -> None:
         """Begin where an earlier supervisor left off."""
+        self.home.tidy()
         await self.keeper.adopt()
         if self.keeper.engine is None and self.status.record.seen.ready:
             self.status.see(phase=Phase.QUEUED, ready=False)
@@ -134,9 +159,9 @@ class Instance:
     async def _be_running(self, wish: Wish, unit: Unit) -> float:
         await self._fetch(unit)
         place = self.place = places.make(self.host, self.home, wish, unit)
-        self._certify(unit, wish)
         if not self.home.prepared.exists():
-            await self._prepare(wish, unit, place)
+            await self._preparation.make(wish, unit, place)
+        self._preparation.certify(unit, wish)
         await self.keeper.match(unit, place)
         if self.keeper.engine is None:
             if left := self.keeper.failures.left:
@@ -159,47 +184,37 @@ class Instance:
         except FetchFailed as error:
             raise Problem("PackageFetchFailed", str(error), 30.0) from error
 
-    def _certify(self, unit: Unit, wish: Wish) -> None:
-        """Have a certificate that is good for a while."""
-        if unit.tls:
-            self.host.authority.ensure(self.home.root, self.home.handle, wish.hosts)
-            self.status.see(certificate_expires_at=certificates.expires_at(self.home.root))
-
-    async def _prepare(self, wish: Wish, unit: Unit, place: Place) -> None:
-        """Make the data directory, from nothing, in one go. Once it is complete it is never emptied again."""
-        self.status.see(phase=Phase.PREPARING, ready=False, reason="", message="")
-        self.status.step("prepare", "preparing")
-        await self.keeper.end_strays()
-        files.empty_directory(self.home.root)
-        files.empty_directory(self.home.run)
-        self._certify(unit, wish)
-        places.write_files(self.home, places.rendered(unit, place))
-        for command in unit.prepare:
-            self.status.step("prepare", command.name)
-            await self.keeper.perform(place, command, "PrepareFailed")
-        files.write(self.home.prepared, now().isoformat().encode())
-
     # ---- serving -----------------------------------------------------------------------------------------------------
 
     async def _serve(self, wish: Wish, unit: Unit, place: Place) -> float:
         """Probe until it answers, then do what needs a running engine."""
-        if not await self._until_ready(unit.probe, place):
+        if not self._has_just_answered(wish, unit.probe) and not await self._until_ready(unit.probe, place):
             return 0.0 if self._news.is_set() else 1.0
-        self.status.tell(self.status.record.finish_steps())
-        self.status.see(phase=Phase.RUNNING, ready=True, reason="", message="", generation=wish.generation)
+        documents = {document.kind: document.revision for document in unit.documents}
+        found = {"ready": True, "reason": "", "message": "", "generation": wish.generation, "documents": documents}
+        self.status.finish_steps(phase=Phase.RUNNING, **found)
         self.keeper.forgive()
         retry = self.runs.sync(unit.runs, place, running=True)
         self._sweep_artifacts(unit)
         return min(unit.probe.every_seconds, retry, _ROUTINE)
 
+    def _has_just_answered(self, wish: Wish, probe: Probe) -> bool:
+        """Whether a look that came early, with nothing new asked, need not ask once more."""
+        seen, since = self.status.record.seen, time.monotonic() - self._answered_at
+        return seen.ready and seen.generation == wish.generation and since < probe.every_seconds / 2
+
     async def _until_ready(self, probe: Probe, place: Place) -> bool:
         """Probe in quick succession until it answers, it ends, or there is news."""
-        pause, since = 0.03, time.monotonic()
+        since = time.monotonic()
+        if not self.status.record.seen.ready:
+            await self._until_there(place.values.text(probe.after, secrets=False))
+        pause = 0.01
         while self.keeper.engine and self.keeper.engine.alive:
             limit = probe.timeout_seconds
             outcome = await commands.run(place, probe.argv, stdin=probe.stdin, env=probe.env, timeout=limit)
             if outcome.succeeded:
                 self._probe_misses = 0
+                self._answered_at = time.monotonic()
                 return True
             self._probe_misses += 1
             self._doubt(outcome.last_line(), time.monotonic() - since)
@@ -208,6 +223,15 @@ class Instance:
             await self._rest(pause)
             pause = min(0.3, pause * 1.4)
         return False
+
+    async def _until_there(self, path: str) -> None:
+        """Wait for what an engine shows before it can answer: looking for that is cheaper than asking in vain."""
+        deadline, pause = time.monotonic() + _SHY, 0.002
+        while path and not os.path.lexists(path) and time.monotonic() < deadline:
+            if not (self.keeper.engine and self.keeper.engine.alive) or self._news.is_set():
+                return
+            await asyncio.sleep(pause)
+            pause = min(0.05, pause * 1.2)
 
     def _doubt(self, line: str, waited: float) -> None:
         """Say that it does not answer: after some misses where it had answered, after a minute where it never did."""

@@ -26,6 +26,7 @@ class Keeper:
         self._home, self._host, self._status = home, host, status
         self.engine: Engine | None = None
         self.failures = Failures()
+        self._is_clean = False  # whether strays were ended since something of ours could have become one
 
     @property
     def identity(self) -> Identity | None:
@@ -35,11 +36,10 @@ class Keeper:
 
     async def start(self, wish: Wish, unit: Unit, place: Place) -> None:
         """Start the engine. Raises Problem where it can't be."""
-        self._status.see(phase=Phase.STARTING, ready=False, message="")
-        self._status.step("start", "starting")
+        self._status.step("start", "starting", phase=Phase.STARTING, ready=False, message="")
         await self.end_strays()
         _check_ports(wish)
-        wanted = places.rendered(unit, place)
+        wanted = places.rendered(unit, place, self._home)
         places.write_files(self._home, wanted, self.identity)
         for command in unit.before_start:
             await self.perform(place, command, "StartFailed")
@@ -52,11 +52,11 @@ class Keeper:
             await self.end_strays()
             self.failures.add()
             raise Problem("StartFailed", self._last_words() or str(error), self.failures.left) from error
-        self._status.see(started_at=now())
-        self._status.step("probe", "waiting for the first answer")
+        self._status.step("probe", "waiting for the first answer", started_at=now())
 
     async def _launch(self, start: Coroutine[Any, Any, Engine]) -> None:
         """Start in one piece: a cancellation is heeded once we hold what was started."""
+        self._is_clean = False
         task = asyncio.create_task(start)
         try:
             self.engine = await asyncio.shield(task)
@@ -68,7 +68,9 @@ class Keeper:
     async def perform(self, place: Place, command: Command, reason: str) -> None:
         """Run one command of the unit. Raises Problem with ``reason`` where it fails."""
         limit = command.timeout_seconds
+        was_clean, self._is_clean = self._is_clean, False
         outcome = await commands.run(place, command.argv, stdin=command.stdin, env=command.env, timeout=limit)
+        self._is_clean = was_clean and place.sandbox.isolates  # its process space has ended with it
         logs.write_run(self._home.log, command.name, outcome.output())
         if not outcome.succeeded:
             raise Problem(reason, f"{command.name}: {outcome.last_line()}")
@@ -80,7 +82,7 @@ class Keeper:
         identity = self.identity
         if self.engine is None or identity is None:
             return
-        wanted = places.rendered(unit, place)
+        wanted = places.rendered(unit, place, self._home)
         digests = places.digests(unit, wanted, self._home)
         change = places.change(identity, unit, digests, places.digest(unit, place))
         places.write_files(self._home, wanted, identity)
@@ -132,8 +134,9 @@ class Keeper:
 
     async def end_strays(self) -> None:
         """End processes of this instance that nobody keeps; none may live beside the one that we start."""
-        if self.engine is None:
+        if self.engine is None and not self._is_clean:
             await self._host.end_strays(self._home.handle)
+            self._is_clean = True
 
     async def adopt(self) -> None:
         """Take over what an earlier supervisor left, and end what it left by mistake."""
@@ -142,6 +145,7 @@ class Keeper:
             self.engine = Engine.adopt(identity, str(self._home.data), self._home.handle)
         keep = [identity.pid, identity.keeper] if self.engine and identity else []
         await self._host.end_strays(self._home.handle, keep=keep)
+        self._is_clean = self.engine is None
 
 
 def _check_ports(wish: Wish) -> None:

@@ -4,6 +4,7 @@ Rotation copies and truncates, which works because the file is open for appendin
 copied too. ``runs.log`` holds the output of commands, one JSON object a line.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -44,17 +45,19 @@ def write_run(directory: Path, source: str, text: str) -> None:
     moment = now().isoformat(timespec="milliseconds")
     lines = (json.dumps({"at": moment, "source": source, "text": line}) for line in text.splitlines()[:500])
     path = directory / "runs.log"
-    rotate(path)
-    with path.open("a") as file:
-        file.write("".join(f"{line}\n" for line in lines))
+    with contextlib.suppress(OSError):  # what was done counts, whether or not the disk has room to say so
+        rotate(path)
+        with path.open("a") as file:
+            file.write("".join(f"{line}\n" for line in lines))
 
 
 def last_line(directory: Path, secrets: Mapping[str, Mapping[str, str]]) -> str:
     """Return the last line that the engine wrote, which often names the cause of its end, without any secret in it."""
     try:
         with (directory / "engine.log").open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            start = file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return render.mask(lines[-1], secrets)[:300] if lines else ""
+    begun = start > 0 and len(lines) == 1
+    return (render.mask_begun if begun else render.mask)(lines[-1], secrets)[:300] if lines else ""

@@ -32,7 +32,7 @@ def make(host: Host, home: Home, wish: Wish, unit: Unit) -> Place:
         readable=(*packages.values(), *inputs.values()),
         start_in=home.root,
     )
-    env = base_environment(home, unit, values)
+    env = base_environment(home, values, unit.env)
     return Place(home, host.children, host.sandbox, host.groups, room, values, unit.limits, env)
 
 
@@ -50,17 +50,26 @@ def _input(data: Path, entry: Input) -> Path | None:
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def rendered(unit: Unit, place: Place) -> Rendered:
-    """Return the content of every file of the unit."""
-    return {file.path: (place.values.text(file.content).encode(), file) for file in unit.files}
+def rendered(unit: Unit, place: Place, home: Home) -> Rendered:
+    """Return the content of every file and document of the unit."""
+    found = {file.path: (place.values.text(file.content).encode(), file) for file in unit.files}
+    for document in unit.documents:
+        content = home.document(document.kind, document.revision)
+        if content is None:
+            raise RenderError(f"revision {document.revision} of {document.kind} is not here yet")
+        found[document.path] = (content, File(document.path, "", on_change=document.on_change))
+    return found
 
 
 def write_files(home: Home, wanted: Rendered, before: Identity | None = None) -> None:
-    """Write what differs from the disk, remove what an earlier unit had and this one has not. Raises RenderError."""
+    """Write what differs from the disk, remove what an earlier unit had and this one has not. Raises RenderError.
+
+    Not durably: this is done before each start, and nothing but a start follows a failure of the power.
+    """
     for path, (content, file) in wanted.items():
         try:
             if not _equal(home.root, path, content, file.mode):
-                files.write_below(home.root, path, content, file.mode)
+                files.write_below(home.root, path, content, file.mode, durable=False)
         except OSError as error:
             raise RenderError(f"the file {path!r} can't be written: {error.strerror}") from error
     for path in before.files if before else ():

@@ -15,6 +15,7 @@ from portal.clusters.backends.local.supervisor.record import Record, now
 from portal.core.drivers import Run, RunResult
 
 FIRST_RETRY, LAST_RETRY = 2.0, 300.0  # seconds
+NO_ROOM = "It was not begun: the machine's disk is full."
 
 
 class Runs:
@@ -99,12 +100,21 @@ class Runs:
         if run.once:
             self._record.once.add(run.key)
         self._report(self._record.set_run(run.key, started))  # on the disk before it starts
-        result = dataclasses.replace(
-            await self._outcome(run, started), started_at=started.started_at, finished_at=now()
-        )
+        if run.once and self._record.unsaved:
+            self._report(self._record.set_run(run.key, RunResult("failed", output=NO_ROOM, finished_at=now())))
+            return
+        result = dataclasses.replace(await self._tried(run, started), started_at=started.started_at, finished_at=now())
         self._note_tries(run, result)
         if run.key in {wanted.key for wanted in self._wanted} or run.once:
-            self._report(self._record.set_run(run.key, result))
+            covered = run.covers if result.state == "succeeded" else ()
+            self._report(self._record.set_runs(dict.fromkeys((run.key, *covered), result)))
+
+    async def _tried(self, run: Run, started: RunResult) -> RunResult:
+        """Return how it went; what the machine refuses fails this run, and the lane goes on."""
+        try:
+            return await self._outcome(run, started)
+        except OSError as error:
+            return RunResult("failed", output=f"The machine refused: {error.strerror or error}.")
 
     async def _outcome(self, run: Run, started: RunResult) -> RunResult:
         place = self._place

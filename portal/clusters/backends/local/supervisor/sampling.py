@@ -10,6 +10,7 @@ from portal.clusters.backends.local.supervisor.host import Host
 from portal.clusters.backends.local.supervisor.instance import Instance
 
 log = logging.getLogger(__name__)
+AT_ONCE = 2  # engines asked at the same time: numbers can wait, orders can't
 
 
 async def sample_forever(host: Host, instances: dict[str, Instance]) -> None:
@@ -29,7 +30,8 @@ async def sample(instances: dict[str, Instance]) -> None:
     roots = {handle: engine.identity.pid for handle, engine in engines.items() if engine}
     homes = {handle: instance.home.path for handle, instance in instances.items()}
     measured = await asyncio.to_thread(samples.measure, roots, homes)
-    told = await asyncio.gather(*(ask_engine(instance) for instance in instances.values()))
+    few = asyncio.Semaphore(AT_ONCE)
+    told = await asyncio.gather(*(_ask_in_turn(instance, few) for instance in instances.values()))
     for (handle, instance), more in zip(instances.items(), told, strict=True):
         values = measured[handle]
         if "ticks" in values:
@@ -38,12 +40,23 @@ async def sample(instances: dict[str, Instance]) -> None:
         instance.ring.add({**values, **more})
         if instance.home.exists():
             files.write_json(instance.home.sample_file, dict(instance.ring.latest()), durable=False)
+            instance.status.measured(int(values.get("disk_bytes", 0)), _room(instance))
             await asyncio.to_thread(logs.rotate, instance.home.log / "engine.log")
+
+
+def _room(instance: Instance) -> int:
+    """Return the bytes of disk that the plan gives; 0 for a unit without a limit."""
+    return (instance.unit.limits.disk_gib if instance.unit else 0) << 30
 
 
 def _granted(instance: Instance) -> float:
     """Return the cores that the plan gives; a unit without a limit is measured against one."""
     return (instance.unit.limits.cpu if instance.unit else 0) or 1.0
+
+
+async def _ask_in_turn(instance: Instance, few: asyncio.Semaphore) -> dict[str, float]:
+    async with few:
+        return await ask_engine(instance)
 
 
 async def ask_engine(instance: Instance) -> dict[str, float]:

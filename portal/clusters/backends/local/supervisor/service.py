@@ -22,6 +22,7 @@ from portal.clusters.backends.local.supervisor.children import Children
 from portal.clusters.backends.local.supervisor.host import Host, find_sandbox
 from portal.clusters.backends.local.supervisor.instance import Instance
 from portal.clusters.backends.local.supervisor.sampling import sample_forever
+from portal.clusters.backends.local.supervisor.stock import Stock
 
 log = logging.getLogger(__name__)
 RESCAN = 2.0  # seconds: how late a wish whose poke got lost is seen
@@ -61,6 +62,7 @@ class Supervisor:
         self.host = Host(
             data, packages, Children(), Sandbox(None, accounts), limits.find_groups(), Authority(data), wake
         )
+        self.stock = Stock(self.host, self._is_busy)
         self._instances: dict[str, Instance] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._wishes: dict[str, tuple[int, int]] = {}
@@ -89,9 +91,13 @@ class Supervisor:
         self.host.sandbox = await find_sandbox(self.host)
         log.info("supervising %s (%s)", self.host.data, self.host.sandbox.reason or "isolated")
         await self._end_unknown()
-        async with asyncio.TaskGroup() as both:
-            both.create_task(sample_forever(self.host, self._instances))
-            both.create_task(self._watch())
+        async with asyncio.TaskGroup() as work:
+            work.create_task(sample_forever(self.host, self._instances))
+            work.create_task(self._watch())
+            work.create_task(self.stock.keep())
+
+    def _is_busy(self) -> bool:
+        return any(instance.on_its_way for instance in self._instances.values())
 
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -119,7 +125,7 @@ class Supervisor:
             return
         life = self._lives.get(handle)
         if life is None or life.done():
-            self._instances[handle] = Instance(home, self.host)
+            self._instances[handle] = Instance(home, self.host, self.stock)
             self._lives[handle] = asyncio.create_task(self._live(handle))
         elif self._wishes.get(handle) != stamp:
             self._instances[handle].poke()
@@ -159,7 +165,7 @@ class Supervisor:
     async def _close_all(self) -> None:
         """Stop all at once, those too that an end right after the beginning left unadopted."""
         for handle in set(layout.handles(self.host.data)) - set(self._instances):
-            self._instances[handle] = Instance(layout.Home(self.host.data, handle), self.host)
+            self._instances[handle] = Instance(layout.Home(self.host.data, handle), self.host, self.stock)
             await self._instances[handle].adopt()
         ends = (instance.close() for instance in self._instances.values())
         await asyncio.gather(*ends, return_exceptions=True)
