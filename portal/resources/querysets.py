@@ -8,6 +8,10 @@ from django.db.models import Q
 
 from portal.core import registry
 
+LEASE = datetime.timedelta(seconds=60)  # longer than CELERY_TASK_TIME_LIMIT
+SKEW = datetime.timedelta(minutes=2)  # between the clocks of two hosts, at most
+LONGEST_LEASE = LEASE + SKEW  # one that seems to last longer is from before the clock was set back
+
 if TYPE_CHECKING:
     from portal.resources.models import Child, Operation, Resource  # noqa: F401 - named in the bases below
 
@@ -27,7 +31,7 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
 
     def due(self, now: datetime.datetime) -> "ResourceQuerySet":
         """Keep what the engine should look at and nobody is looking at."""
-        free = Q(lease_until=None) | Q(lease_until__lte=now)
+        free = Q(lease_until=None) | Q(lease_until__lte=now) | Q(lease_until__gt=now + LONGEST_LEASE)
         return self.filter(free, next_reconcile_at__lte=now).order_by("next_reconcile_at")
 
 

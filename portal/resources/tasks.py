@@ -42,6 +42,7 @@ def sweep_due() -> None:
 @app.task(name="portal.resources.tasks.look_for_drift", expires=60)
 def look_for_drift() -> None:
     """Look, without a write, at services that nobody has woken; wake those that are not as they were."""
+    claim.wake_from_the_future(timezone.now())
     for handle in drift.drifted():
         wake(handle)
 

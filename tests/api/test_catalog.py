@@ -52,7 +52,7 @@ def test_plans_and_prices_are_pages(kernel: MemoryBackend) -> None:
     assert anybody.get("/api/v1/catalog/offerings/nope").json()["code"] == "not_found"
     assert anybody.get("/api/v1/catalog/offerings/nope/plans").status_code == 404
     counts = [anybody.get(f"/api/v1/catalog/offerings?family={f}").json()["total_count"] for f in ("toys", "nope", "")]
-    assert counts == [1, 0, 0]
+    assert counts == [3, 0, 0]  # the toy, the fleet and the workshop
     assert pointers(anybody.get("/api/v1/catalog/prices?x=1")) == {"?x": "unknown_parameter"}
 
 

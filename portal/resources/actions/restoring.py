@@ -95,7 +95,7 @@ def _refuse_wiped(resource: Resource) -> None:
 def _copy_children(source: Resource, target: Resource, backup: Child) -> None:
     """Give the new service the parts that the backup holds; they get ids and secrets of their own."""
     lasting = [kind.slug for kind in source.offering.children if kind.nature is Nature.DESIRED]
-    rows = Child.objects.filter(resource=source, kind__in=lasting, created_at__lte=backup.created_at)
+    rows = Child.objects.filter(resource=source, kind__in=lasting, deletion_requested_at=None)
     copies = {str(row.id): Child(resource=target, kind=row.kind, name=row.name, spec=row.spec) for row in rows}
     for kind in source.offering.children:
         if kind.is_batch and any(copy.kind == kind.slug for copy in copies.values()):

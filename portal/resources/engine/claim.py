@@ -13,8 +13,10 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from portal.resources.models import Resource
+from portal.resources.querysets import LEASE, LONGEST_LEASE, SKEW
 
-LEASE = datetime.timedelta(seconds=60)  # longer than CELERY_TASK_TIME_LIMIT
+# No turn puts off longer what is not in the bin, unless for an operation's deadline: looking early does no harm.
+FURTHEST = datetime.timedelta(minutes=7)
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ def take(resource_id: uuid.UUID, *, only_due: bool = False) -> Claim | None:
     """
     now = timezone.now()
     token, until = uuid.uuid4(), now + LEASE
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
+    free = Q(lease_until=None) | Q(lease_until__lte=now) | Q(lease_until__gt=now + LONGEST_LEASE)
     rows = Resource.objects.filter(free, id=resource_id, purged_at=None)
     if only_due:
         rows = rows.filter(next_reconcile_at__lte=now)
@@ -74,6 +76,13 @@ def wake_users(resource: Resource) -> None:
     """Make the services due that use this one: where it is reached, or whether it serves, has changed."""
     users = Resource.objects.filter(links__target=resource, purged_at=None)
     users.update(next_reconcile_at=timezone.now())
+
+
+def wake_from_the_future(now: datetime.datetime) -> None:
+    """Make due what a turn has put off before the clock was set back: it would wait for the old time to come again."""
+    late = Q(next_reconcile_at__gt=now + FURTHEST, deleted_at=None)  # asked with the old time as the new one came
+    late |= Q(next_reconcile_at__gt=now, updated_at__gt=now + SKEW)
+    Resource.objects.filter(late, purged_at=None).update(next_reconcile_at=now)
 
 
 def wake(*, handle: str) -> uuid.UUID | None:
