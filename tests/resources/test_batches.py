@@ -119,6 +119,10 @@ def test_all_are_taken_or_none_and_each_wrong_one_is_named(fleet: Resource, acto
     pointers = [error.pointer for error in refused.value.errors]
     assert pointers == ["/put/1/name", "/put/2/spec/colour", "/put/0/name", "/put/3/name", "/delete/0"]
     assert not Child.objects.filter(resource=fleet).exists()
+    actions.change_many(actor, fleet, DEVICES, put=[Wish("good", {})])
+    with pytest.raises(Problem) as refused:
+        actions.change_many(actor, fleet, DEVICES, put=[Wish("good", {"place": "yard"})], delete=["good"])
+    assert [error.pointer for error in refused.value.errors] == ["/put/0/name"]
     with pytest.raises(Problem, match="At most 1000"):
         actions.change_many(actor, fleet, DEVICES, put=[Wish(f"d{place}", {}) for place in range(1001)])
 

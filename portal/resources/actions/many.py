@@ -49,10 +49,11 @@ def change_many(
     _refuse_size(put, delete)
     there = _there(resource, kind, [wish.name for wish in put] + list(delete))
     checked, errors = _checked(kind, put, there)
-    errors += _repeated([wish.name for wish in put], "put") + _undeletable(kind, delete, there)
+    errors += _repeated(put, delete) + _undeletable(kind, delete, there)
     if errors:
         raise invalid(*errors[:ERRORS_TOLD])
-    _refuse_too_many(resource, kind, sum(name not in there for name in checked) - len(delete))
+    going = sum(there[name].deletion_requested_at is None for name in set(delete))
+    _refuse_too_many(resource, kind, sum(name not in there for name in checked) - going)
     revision = batches.ask(resource, kind)
     _save(actor, resource, kind, revision, checked, there)
     _mark_deleted(resource, kind, revision, delete)
@@ -115,10 +116,13 @@ def _spec_of(
     return (spec.model_dump(mode="json") if spec is not None else None), errors
 
 
-def _repeated(names: Sequence[str], field: str) -> list[FieldError]:
-    twice = {name for name, times in Counter(names).items() if times > 1}
+def _repeated(put: Sequence[Wish], delete: Sequence[str]) -> list[FieldError]:
+    """Say which names are given twice, or both to be there and to go."""
+    times = Counter([*(wish.name for wish in put), *set(delete)])
     detail = _("This name is given twice.")
-    return [FieldError(f"/{field}/{i}/name", "repeated", detail) for i, name in enumerate(names) if name in twice]
+    return [
+        FieldError(f"/put/{place}/name", "repeated", detail) for place, wish in enumerate(put) if times[wish.name] > 1
+    ]
 
 
 def _undeletable(kind: ChildKind, names: Sequence[str], there: Mapping[str, Child]) -> list[FieldError]:

@@ -151,7 +151,9 @@ def operation() -> Callable[..., Operation]:
         deadline = timezone.now() + datetime.timedelta(minutes=5)
         values = {"type": "create", "generation": resource.generation, "deadline_at": deadline, "state": "running"}
         made = Operation.objects.create(resource=resource, **{**values, **fields})
-        Event.objects.create(resource=resource, project=resource.project, operation=made, reason="Requested", message="Create requested")
+        Event.objects.create(
+            resource=resource, project=resource.project, operation=made, reason="Requested", message="Create requested"
+        )
         return made
 
     return row
