@@ -173,7 +173,9 @@ def test_a_region_that_does_not_answer_is_a_problem_that_may_be_retried(
 
 @pytest.mark.django_db
 def test_activity_has_pages_and_a_range(api: APIClient, url: str, running: Resource) -> None:
-    Event.objects.bulk_create(Event(resource=running, project=running.project, reason="Tick", message=str(n), at=NOW) for n in range(120))
+    Event.objects.bulk_create(
+        Event(resource=running, project=running.project, reason="Tick", message=str(n), at=NOW) for n in range(120)
+    )
     api.get(url)
     with CaptureQueriesContext(connection) as few:
         api.get(f"{url}/events?limit=2")

@@ -179,7 +179,9 @@ def service(project: Project, cluster: Cluster, name: str) -> Resource:
     made = Operation.objects.create(
         resource=row, type="backup", lane="backup", state="running", generation=1, deadline_at=later
     )
-    Event.objects.create(resource=row, project=row.project, operation=made, reason="Requested", message="Create requested")
+    Event.objects.create(
+        resource=row, project=row.project, operation=made, reason="Requested", message="Create requested"
+    )
     Change.objects.create(resource=row, at=now, plan_slug="dev-2", spec=row.spec, running=True)
     Quote.objects.create(project=project, resource=row, fingerprint="x", body={}, expires_at=later)
     target = {"target_kind": "service", "target_id": row.id, "target_name": name, "reason": f"why-{name}-was-made"}
