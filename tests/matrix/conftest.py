@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import override_settings
 from django.utils import translation
 
@@ -31,21 +31,27 @@ SURROUNDINGS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     """The rows, in a transaction that is undone after the module; the one of each test is a savepoint in it."""
-    backend, patch = MemoryBackend(), pytest.MonkeyPatch()
+    backend = MemoryBackend()
     found = {**registry.offerings(), TOY.slug: TOY}
-    patch.setattr(registry, "offerings", lambda: found)
-    patch.setattr("portal.resources.engine.turn.backend_of", lambda cluster: backend)
-    patch.setattr("portal.clusters.reads.backend_of", lambda cluster: backend)
-    patch.setattr(tasks, "enqueue", lambda resource_id: None)
-    patch.setattr(logging.getLogger("django.request"), "level", logging.ERROR)  # each no would be a line
-    with django_db_blocker.unblock(), override_settings(**SURROUNDINGS), translation.override("en"):
+    database = str(connection.settings_dict["NAME"])
+    assert database.startswith("test_"), f"{database} is no database of tests: mark the module with django_db"
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        django_db_blocker.unblock(),
+        override_settings(**SURROUNDINGS),
+        translation.override("en"),
+    ):
+        patch.setattr(registry, "offerings", lambda: found)
+        patch.setattr("portal.resources.engine.turn.backend_of", lambda cluster: backend)
+        patch.setattr("portal.clusters.reads.backend_of", lambda cluster: backend)
+        patch.setattr(tasks, "enqueue", lambda resource_id: None)
+        patch.setattr(logging.getLogger("django.request"), "level", logging.ERROR)  # each no would be a line
         pricing.pricer.cache_clear()
         cache.clear()
         with transaction.atomic():
             yield build(backend)
             transaction.set_rollback(True)
         pricing.pricer.cache_clear()
-    patch.undo()
 
 
 @pytest.fixture(autouse=True)
