@@ -24,7 +24,8 @@ def test_it_starts_an_engine_and_says_when_it_is_ready(supervised: "Supervised",
     state = supervised.until_ready(HANDLE, generation=3)
     assert [step.name for step in state.steps] == ["prepare", "start", "probe"]
     assert all(step.finished_at for step in state.steps)
-    assert HANDLE in (supervised.data / "woken").read_text()
+    woken = supervised.data / "woken"
+    supervised.eventually(lambda: woken.exists() and HANDLE in woken.read_text(), "the engine room is told")
 
 
 def test_a_killed_engine_comes_back_alone(either: "Supervised", small_unit: Units) -> None:
