@@ -273,7 +273,9 @@ def as_text(backend: MemoryBackend, row: Resource) -> str:
     assert isinstance(unit, Unit)
     documents = {kind: text for kind, (_revision, text) in backend.documents_.get(row.handle, {}).items() if text}
     # The document of a kind whose last child has gone is empty; of one that never had a child there is none.
-    unit = dataclasses.replace(unit, documents=tuple(d for d in unit.documents if d.kind in documents))
+    kept = tuple(document for document in unit.documents if document.kind in documents)
+    runs = tuple(run for run in unit.runs if run.argv[0] != "take" or run.argv[1] in documents)
+    unit = dataclasses.replace(unit, documents=kept, runs=runs)
     text = json.dumps([dataclasses.asdict(unit), documents], sort_keys=True, default=str, indent=1)
     own = {each.handle: f"handle-{each.role}" for each in Resource.objects.filter(owner=row)} | {row.handle: "handle"}
     for child in Child.objects.filter(resource=row):

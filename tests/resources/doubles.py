@@ -5,7 +5,7 @@ Real engines and clusters have tests of their own; these drive what a real one c
 
 import datetime
 import io
-import uuid
+import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -248,7 +248,6 @@ class MemoryBackend:
         runs = {run.key: self._result(handle, run, before.get(run.key)) for run in unit.runs}
         phase = Phase.RUNNING if unit.running else Phase.STOPPED
         documents = {document.kind: document.revision for document in unit.documents}
-        refused = {kind: self._refused(handle, kind) for kind in documents}
         self.states[handle] = UnitState(
             phase,
             wanted.generation,
@@ -256,7 +255,6 @@ class MemoryBackend:
             ports={"main": 20001},
             runs=runs,
             documents=documents,
-            refused=refused,
         )
 
     def _result(self, handle: str, run: Run, before: RunResult | None) -> RunResult:
@@ -266,14 +264,15 @@ class MemoryBackend:
         if run.cancelled:
             return RunResult("cancelled")
         self.started.append((handle, run.key))
-        return (
-            RunResult("failed", 1, "it broke") if run.argv[-1] in self.failing_children else RunResult("succeeded", 0)
-        )
+        if run.argv[0] == "take":
+            return RunResult("succeeded", 0, json.dumps(self._refused(handle, run.argv[1])))
+        fails = run.argv[-1] in self.failing_children
+        return RunResult("failed", 1, "it broke") if fails else RunResult("succeeded", 0)
 
-    def _refused(self, handle: str, kind: str) -> dict[uuid.UUID, str]:
+    def _refused(self, handle: str, kind: str) -> dict[str, str]:
         """Refuse what is nowhere."""
         lines = self.documents_[handle][kind][1].splitlines()
-        return {uuid.UUID(line.split(",")[0]): "It is nowhere." for line in lines if line.split(",")[2] == "nowhere"}
+        return {line.split(",")[0]: "It is nowhere." for line in lines if line.split(",")[2] == "nowhere"}
 
     def read(self, handle: str) -> UnitState:
         self._answer()

@@ -4,6 +4,8 @@ FLEET has parts by the ten thousand, kept as one document. WORKSHOP has jobs, us
 rotates a generated secret, has a run that may start once only, and a spec that was once written another way.
 """
 
+import json
+import uuid
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -113,6 +115,7 @@ class FleetDriver:
             ports=("main",),
             running=view.running,
             documents=tuple(Document(kind, f"{kind}.csv", revision) for kind, revision in view.batches.items()),
+            runs=tuple(Run(_key(kind, revision), ("take", kind)) for kind, revision in view.batches.items()),
         )
 
     def document(self, view: View, kind: str, children: Iterable[ChildView]) -> Iterator[str]:
@@ -120,15 +123,24 @@ class FleetDriver:
             yield f"{child.id},{child.name},{child.spec.place},{int(child.spec.enabled)}\n"
 
     def observe(self, view: View, state: UnitState) -> Observation:
-        seen = {kind: BatchObservation(revision, _refused(state, kind)) for kind, revision in state.documents.items()}
-        return whole(view, state, batches=seen)
+        found = {kind: _taken(state, kind) for kind in view.batches}
+        return whole(view, state, batches={kind: seen for kind, seen in found.items() if seen is not None})
 
     def connect(self, view: View) -> tuple[Connection, ...]:
         return ()
 
 
-def _refused(state: UnitState, kind: str) -> dict[Any, str]:
-    return dict(state.refused.get(kind, {}))
+def _key(kind: str, revision: int) -> str:
+    return f"take:{kind}:{revision}"
+
+
+def _taken(state: UnitState, kind: str) -> BatchObservation | None:
+    """Return what the engine said of the document that lies in its place, once it has taken it up."""
+    revision = state.documents.get(kind, 0)
+    result = state.runs.get(_key(kind, revision))
+    if result is None or result.state != "succeeded":
+        return None
+    return BatchObservation(revision, {uuid.UUID(key): why for key, why in json.loads(result.output).items()})
 
 
 FLEET = Offering(

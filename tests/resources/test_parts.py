@@ -96,6 +96,22 @@ def test_it_changes_with_its_owner(workshop: Resource, actor: Actor) -> None:
     assert cache_of(workshop).state == "running"
 
 
+def test_it_serves_until_its_owner_does_without_it(workshop: Resource, actor: Actor, kernel: MemoryBackend) -> None:
+    kernel.obey = False
+    actions.edit(actor, workshop, changes=actions.Edit(spec={"with_cache": False}))
+    turn(workshop, times=1)
+    assert cache_of(workshop).deletion_requested_at is None
+    kernel.obey = True
+    turn(workshop)
+    part = cache_of(workshop)
+    assert part.deletion_policy == "bin"
+    last = Change.objects.filter(resource=part).last()
+    assert last is not None
+    assert not last.running
+    actions.edit(actor, Resource.objects.get(id=workshop.id), changes=actions.Edit(spec={"workers": 2}))
+    assert AuditEvent.objects.filter(target_id=part.id, action="service.release_part").count() == 1
+
+
 def test_nobody_changes_it_alone(workshop: Resource, actor: Actor) -> None:
     part = cache_of(workshop)
     acts: list[Callable[[], object]] = [

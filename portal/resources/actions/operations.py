@@ -12,9 +12,9 @@ from portal.audit.actions import record
 from portal.core import conditions, registry
 from portal.core.actors import Actor
 from portal.core.errors import Problem, conflict
-from portal.resources import events, tasks
+from portal.resources import events, history, tasks
 from portal.resources.engine import progress
-from portal.resources.models import Change, Child, Operation, Resource
+from portal.resources.models import Child, Operation, Resource
 from portal.resources.states import refresh
 
 LIFECYCLE = "lifecycle"
@@ -173,15 +173,7 @@ def record_change(resource: Resource) -> None:
 
 def _record(resource: Resource, at: datetime.datetime, *, running: bool) -> None:
     """Write a line; a part runs on until its owner needs it no more, but is billed no longer than that one."""
-    Change.objects.create(
-        resource=resource,
-        at=at,
-        plan_slug=resource.plan_slug,
-        spec=resource.spec,
-        spec_version=resource.spec_version,
-        running=running,
-        tags=resource.tags,
-    )
+    history.record(resource, at, running=running)
     if resource.may_have_parts:
         for part in Resource.objects.filter(owner=resource, purged_at=None, deletion_requested_at=None):
             _record(part, at, running=running)

@@ -3,7 +3,6 @@
 Stopping and leaving is the engine's (``engine.parts``): a part serves until its owner needs it no more.
 """
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.clusters.models import Cluster
@@ -15,7 +14,7 @@ from portal.core.specs import Spec
 from portal.resources import links
 from portal.resources.actions import operations
 from portal.resources.actions.beginnings import insert, make_first_children
-from portal.resources.models import DeletionPolicy, Resource
+from portal.resources.models import Link, Resource
 from portal.resources.parts import PlannedPart, planned, with_parts_of_parts
 from portal.resources.querysets import ResourceQuerySet
 
@@ -49,8 +48,9 @@ def save(actor: Actor, owner: Resource, targets: dict[str, Resource]) -> None:
     wanted = {part.role: part for part in planned(owner.offering, owner.plan, owner.load_spec())}
     for role, part in wanted.items():
         there[role] = _change(actor, there[role], owner, part) if role in there else _make(actor, owner, part)
-    for role in set(there) - set(wanted):
-        _let_go(actor, there[role])
+    linked = set(Link.objects.filter(source=owner).values_list("role", flat=True))
+    for role in linked & there.keys() - wanted.keys():  # the engine lets it go once the owner does without it
+        operations.note(actor, there[role], "service.release_part")
     links.save(owner, {**targets, **{role: there[role] for role in wanted}})
 
 
@@ -95,12 +95,3 @@ def _change(actor: Actor, row: Resource, owner: Resource, part: PlannedPart) -> 
         operations.note(actor, row, "service.change_part", changes=told)
         save(actor, row, links.targets_of(row))
     return row
-
-
-def _let_go(actor: Actor, row: Resource) -> None:
-    """Put a part that is no longer wanted into the bin, for its days there."""
-    if row.deletion_requested_at is None:
-        row.deletion_requested_at, row.deletion_policy = timezone.now(), DeletionPolicy.BIN
-        operations.save_wish(row, "deletion_requested_at", "deletion_policy")
-        operations.record_change(row)
-        operations.note(actor, row, "service.delete_part")

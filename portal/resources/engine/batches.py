@@ -6,9 +6,8 @@ from the backend says of every row whether it is in force. A turn looks at no si
 
 import datetime
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
 from django.db.models import F
 
@@ -60,24 +59,26 @@ def settle(resource: Resource, observation: Observation | None, now: datetime.da
         rows = _of(resource, slug).filter(generation__lte=seen.revision).exclude(state="gone")
         rows.filter(deletion_requested_at__isnull=False).update(state="gone")
         taken = rows.kept().exclude(state="ready").exclude(id__in=list(seen.refused))
-        _mark(taken, "ready", Condition("Ready", Status.TRUE, "Ready"), seen, now)
-        for message, refused in _by_message(seen.refused).items():
-            condition = Condition("Ready", Status.FALSE, "Refused", message)
-            _mark(rows.kept().filter(id__in=refused).exclude(state="failed"), "failed", condition, seen, now)
+        written = _written(Condition("Ready", Status.TRUE, "Ready"), seen, now)
+        taken.update(state="ready", observed_generation=F("generation"), conditions=written)
+        _refuse(rows.kept(), seen, now)
 
 
-def _mark(
-    rows: ChildQuerySet, state: str, condition: Condition, seen: BatchObservation, now: datetime.datetime
-) -> None:
-    written = conditions.merge([], [condition], generation=seen.revision, now=now)
-    rows.update(state=state, observed_generation=F("generation"), conditions=written)
+def _refuse(rows: ChildQuerySet, seen: BatchObservation, now: datetime.datetime) -> None:
+    """Write to each refused row why, where that is not what it says already."""
+    changed = []
+    for child in rows.filter(id__in=list(seen.refused)) if seen.refused else ():
+        condition = Condition("Ready", Status.FALSE, "Refused", seen.refused[child.id])
+        told = conditions.find(child.conditions, "Ready")
+        if child.state != "failed" or told is None or told.message != condition.message:
+            child.state, child.observed_generation = "failed", child.generation
+            child.conditions = _written(condition, seen, now)
+            changed.append(child)
+    Child.objects.bulk_update(changed, ["state", "observed_generation", "conditions"], batch_size=AT_ONCE)
 
 
-def _by_message(refused: Mapping[uuid.UUID, str]) -> dict[str, list[uuid.UUID]]:
-    groups: dict[str, list[uuid.UUID]] = defaultdict(list)
-    for key, message in refused.items():
-        groups[message].append(key)
-    return groups
+def _written(condition: Condition, seen: BatchObservation, now: datetime.datetime) -> list[dict[str, Any]]:
+    return conditions.merge([], [condition], generation=seen.revision, now=now)
 
 
 def forget_gone(resource: Resource) -> None:

@@ -13,9 +13,9 @@ from portal.core import conditions
 from portal.core.conditions import Condition, Status
 from portal.core.drivers import ChildObservation, Observation
 from portal.core.offerings import Nature
-from portal.resources import events
+from portal.resources import events, history
 from portal.resources.engine import batches, progress
-from portal.resources.models import Change, Child, Operation, Resource
+from portal.resources.models import Child, Operation, Resource
 
 FINISHED = ("succeeded", "failed", "cancelled")
 LARGEST_FACTS = 64 * 1024  # bytes of JSON; what is larger belongs into a store of its own
@@ -102,7 +102,7 @@ def note_change(resource: Resource, before: tuple[str, str]) -> None:
     severity = "warning" if resource.state == "failed" or resource.health == "unavailable" else "normal"
     events.note(resource, "StateChanged", _sentence(resource), severity=severity)
     if resource.purged_at is not None:
-        _record_end(resource, resource.purged_at)
+        history.record(resource, resource.purged_at, running=False, present=False)
 
 
 def _sentence(resource: Resource) -> str:
@@ -112,16 +112,3 @@ def _sentence(resource: Resource) -> str:
     words = f"{resource.get_state_display()}, {resource.get_health_display().lower()}"
     explain = condition is not None and condition.message and resource.health == "unavailable"
     return f"{words}: {condition.message}" if condition is not None and explain else words
-
-
-def _record_end(resource: Resource, at: datetime.datetime) -> None:
-    Change.objects.create(
-        resource=resource,
-        at=at,
-        plan_slug=resource.plan_slug,
-        spec=resource.spec,
-        spec_version=resource.spec_version,
-        running=False,
-        present=False,
-        tags=resource.tags,
-    )

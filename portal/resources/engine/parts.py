@@ -5,6 +5,7 @@ import datetime
 from django.db.models import F
 
 from portal.core import conditions
+from portal.resources import history
 from portal.resources.models import DeletionPolicy, Resource
 from portal.resources.querysets import ResourceQuerySet
 
@@ -18,8 +19,18 @@ def follow(owner: Resource, now: datetime.datetime) -> None:
         _ask(_not_going(rows, DeletionPolicy.WIPE), now, **_gone(now, DeletionPolicy.WIPE))
     elif owner.deleted_at is not None:
         _ask(_not_going(rows, DeletionPolicy.BIN), now, **_gone(now, DeletionPolicy.BIN))
-    elif not owner.running and conditions.is_true(owner.conditions, "Stopped"):
+    elif owner.is_settled:
+        _let_go(rows.filter(deletion_requested_at=None), owner, now)
+    if owner.deleted_at is None and not owner.running and conditions.is_true(owner.conditions, "Stopped"):
         _ask(rows.filter(running=True, deletion_requested_at=None), now, running=False)
+
+
+def _let_go(rows: ResourceQuerySet, owner: Resource, now: datetime.datetime) -> None:
+    """Put into the bin what the owner does without by now: an action has taken its link away, a turn its use."""
+    unwanted = list(rows.exclude(used_by__source=owner))
+    _ask(rows.filter(id__in=[part.id for part in unwanted]), now, **_gone(now, DeletionPolicy.BIN))
+    for part in unwanted:
+        history.record(part, now, running=False)
 
 
 def _not_going(rows: ResourceQuerySet, policy: DeletionPolicy) -> ResourceQuerySet:
