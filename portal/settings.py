@@ -21,6 +21,7 @@ VERSION = "0.1.0"
 # ---- places and secrets ----------------------------------------------------------------------------------------------
 DEBUG = boolean("DEBUG")
 SECRET_KEY = secret_key(ARCHIPEL_DATA / "keys" / "secret_key", required=not ARCHIPEL_EMBEDDED)
+ENCRYPTION_KEYS = Path(os.environ.get("ENCRYPTION_KEYS", ARCHIPEL_DATA / "keys" / "encryption.json"))  # core/vault.py
 ALLOWED_HOSTS = items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = items("CSRF_TRUSTED_ORIGINS", [])
 BASE_URL = os.environ.get("BASE_URL", f"http://127.0.0.1:{os.environ.get('ARCHIPEL_PORT', '8000')}")

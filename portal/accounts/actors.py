@@ -25,9 +25,9 @@ def actor_of(request: HttpRequest | Request) -> Actor:
 def actor_for(user: User, token: ApiToken | None = None, *, address: str = "", request_id: str = "") -> Actor:
     """Return the actor that a person is, narrowed to a token's scopes where one is used."""
     return Actor(
-        kind="user",
+        kind="service_account" if user.is_machine else "user",
         id=user.id,
-        label=user.email,
+        label=user.label,
         is_operator=user.is_operator,
         is_support=user.is_support,
         scopes=frozenset(token.scopes) if token and token.scopes else None,
@@ -39,4 +39,4 @@ def actor_for(user: User, token: ApiToken | None = None, *, address: str = "", r
 
 def account_of(actor: Actor) -> uuid.UUID:
     """Return the id to look for memberships and tokens by; the platform and the anonymous have none of them."""
-    return actor.id if actor.kind == "user" and actor.id else NOBODY
+    return actor.id if actor.kind in ("user", "service_account") and actor.id else NOBODY

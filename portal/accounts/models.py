@@ -1,6 +1,7 @@
 """People, their one-time sign-in links, and API tokens."""
 
 import hashlib
+import uuid
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -11,12 +12,23 @@ from django.utils import timezone
 
 from portal.core import ids
 
+MACHINES = "machines.invalid"  # no mail ever goes to this domain (RFC 2606)
+
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make a person; without a password they sign in by link."""
         user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_machine(self, *, name: str, organization_id: uuid.UUID) -> "User":
+        """Make a service account of an organization: it has tokens and roles, and no way to sign in."""
+        key = ids.uuid7()
+        email = f"{key.hex}@{MACHINES}"
+        user = self.model(id=key, email=email, name=name, machine_of=organization_id)
+        user.set_unusable_password()
         user.save(using=self._db)
         return user
 
@@ -29,7 +41,11 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """Somebody who signs in. ``is_operator`` and ``is_support`` are the provider's roles (DESIGN 11)."""
+    """Somebody who signs in, or a service account: what has roles and tokens (decision 0010).
+
+    ``is_operator`` and ``is_support`` are the provider's roles (DESIGN 11). ``machine_of`` is the id of the
+    organization that a service account belongs to; a person has none. ``erased_at``: this row's personal data is gone.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     email = models.EmailField(unique=True)
@@ -38,6 +54,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_operator = models.BooleanField(default=False)
     is_support = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    machine_of = models.UUIDField(null=True, blank=True, db_index=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "email"
     objects: ClassVar[UserManager] = UserManager()
@@ -46,11 +64,21 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [models.UniqueConstraint(Lower("email"), name="one_user_per_email")]
 
     def __str__(self) -> str:
-        return self.email
+        return self.label
 
     @property
     def public_id(self) -> str:
-        return ids.encode("user", self.id)
+        return ids.encode("sa" if self.is_machine else "user", self.id)
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether this is a service account."""
+        return self.machine_of is not None
+
+    @property
+    def label(self) -> str:
+        """What people call it: a mail address, or the name of a service account."""
+        return self.name if self.is_machine else self.email
 
     @property
     def is_staff(self) -> bool:
@@ -72,7 +100,10 @@ class SignInLink(models.Model):
 
 
 class ApiToken(models.Model):
-    """A bearer token: shown once, stored as a digest. ``scopes`` empty means all that its user may do."""
+    """A bearer token: shown once, stored as a digest. ``scopes`` empty means all that its user may do.
+
+    ``created_by`` is the person who made it for a service account, and nobody for a person's own.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
@@ -84,6 +115,7 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
         verbose_name, verbose_name_plural = "API token", "API tokens"

@@ -1,6 +1,7 @@
 """Regions, the clusters in them, and what a local cluster has handed out."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from portal.core.ids import uuid7
 
@@ -19,6 +20,35 @@ class Region(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SovereigntyFact(models.Model):
+    """Something that decides whether a region may be used, with the date it was stated and the document that says so.
+
+    A fact that no longer holds is withdrawn, never edited: what a customer relied on stays readable.
+    """
+
+    class Kind(models.TextChoices):
+        COUNTRY = "country", _("Country")
+        OPERATOR = "operator", _("Operator")
+        LEGAL_ENTITY = "legal_entity", _("Legal entity")
+        CERTIFICATION = "certification", _("Certification")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    region = models.ForeignKey(Region, on_delete=models.CASCADE, related_name="facts")
+    kind = models.CharField(max_length=16, choices=Kind)
+    value = models.CharField(max_length=200)
+    stated_on = models.DateField()
+    valid_until = models.DateField(null=True, blank=True)
+    document = models.URLField(max_length=500)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["region", "kind", "-stated_on"]
+
+    def __str__(self) -> str:
+        return f"{self.region} · {self.kind}: {self.value}"
 
 
 class Cluster(models.Model):

@@ -4,12 +4,17 @@ from portal.projects.models import OrganizationRole as Org
 from portal.projects.models import ProjectRole as Proj
 
 # service.read: all of a service but secrets · service.create / spend: what costs money · service.operate: day-2 work ·
-# service.secrets: reveal and rotate credentials · service.delete · project.* and organization.*: as they say.
+# service.secrets: reveal and rotate credentials · service.delete · project.* and organization.*: as they say
+# (machines: service accounts and their tokens) · quota.request: ask for more.
 VIEW = frozenset({"project.read", "service.read"})
 DEVELOP = VIEW | {"service.create", "service.operate", "service.spend", "service.secrets", "service.delete"}
-PROJECT_ADMIN = DEVELOP | {"project.edit", "project.members", "audit.read"}
+PROJECT_ADMIN = DEVELOP | {"project.edit", "project.members", "audit.read", "quota.request"}
 AUDITOR = VIEW | {"organization.read", "audit.read", "costs.read"}
-ORGANIZATION_ADMIN = PROJECT_ADMIN | AUDITOR | {"organization.edit", "organization.members", "project.create"}
+ORGANIZATION_ADMIN = (
+    PROJECT_ADMIN
+    | AUDITOR
+    | {"organization.edit", "organization.members", "organization.machines", "organization.webhooks", "project.create"}
+)
 
 BY_ORGANIZATION_ROLE: dict[str, frozenset[str]] = {
     Org.OWNER: ORGANIZATION_ADMIN | {"organization.close", "organization.transfer"},

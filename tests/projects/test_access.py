@@ -17,9 +17,10 @@ from tests.fixtures import person
 ActorOf = Callable[..., Actor]
 LOOK = {"project.read", "service.read"}
 BUILD = LOOK | {"service.create", "service.operate", "service.spend", "service.secrets", "service.delete"}
-LEAD = BUILD | {"project.edit", "project.members", "audit.read"}
+LEAD = BUILD | {"project.edit", "project.members", "audit.read", "quota.request"}
 AUDIT = LOOK | {"organization.read", "audit.read", "costs.read"}
 GOVERN = LEAD | AUDIT | {"organization.edit", "organization.members", "project.create"}
+GOVERN |= {"organization.machines", "organization.webhooks"}
 ALL = GOVERN | {"organization.close", "organization.transfer", "provider.operate"}
 
 ROLES = {

@@ -23,6 +23,8 @@ from portal.core.drivers.answers import (
 )
 from portal.core.drivers.units import (
     Command,
+    Companion,
+    CompanionState,
     Document,
     File,
     GeneratedSecret,
@@ -51,6 +53,8 @@ __all__ = [
     "ChildObservation",
     "ChildView",
     "Command",
+    "Companion",
+    "CompanionState",
     "Connection",
     "Document",
     "Driver",

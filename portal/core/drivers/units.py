@@ -128,8 +128,27 @@ class Sampler:
 
 
 @dataclass(frozen=True, slots=True)
+class Companion:
+    """A process beside the main one, in the same sandbox and directory: a TLS front, a replica, a node of a cluster.
+
+    Started once the main process is ready, and restarted alone when it ends or when a file named in ``files`` changes.
+    The service is ready when the main process and every companion with a probe are. All stop before the main one does.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    probe: Probe | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()  # paths of ``Unit.files`` that are this process's: their on_change is about it alone
+    prepare: tuple[Command, ...] = ()  # run once, in order, before its first start
+    stop_signal: str = "SIGTERM"
+    stop_patience_seconds: float = 20.0
+    reload_signal: str = ""  # empty: a reload is a restart
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
-    """One supervised process on this machine, as asked for."""
+    """One service's processes on this machine, as asked for: a main one, and its companions."""
 
     packages: tuple[str, ...]
     argv: tuple[str, ...]
@@ -153,6 +172,7 @@ class Unit:
     sampler: Sampler | None = None
     keep_artifacts: tuple[str, ...] = ()  # artifact names that are still wanted; others are removed
     documents: tuple[Document, ...] = ()
+    companions: tuple[Companion, ...] = ()
 
 
 class Phase(StrEnum):
@@ -193,8 +213,19 @@ class UnitStep:
 
 
 @dataclass(frozen=True, slots=True)
+class CompanionState:
+    """One companion as seen. ``reason`` and ``message`` tell why it is not ready, in the words of ``UnitState``."""
+
+    ready: bool
+    message: str = ""
+    reason: str = ""
+    crashes: int = 0
+    started_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UnitState:
-    """One supervised process as seen. ``generation`` is the newest one whose unit has been taken up in full."""
+    """A service's processes as seen. ``generation`` is the newest one whose unit has been taken up in full."""
 
     phase: Phase
     generation: int = 0
@@ -211,3 +242,4 @@ class UnitState:
     certificate_expires_at: datetime.datetime | None = None
     sample: Mapping[str, float] = field(default_factory=dict)
     documents: Mapping[str, int] = field(default_factory=dict)  # kind -> revision that the engine works with
+    companions: Mapping[str, CompanionState] = field(default_factory=dict)
