@@ -3,6 +3,7 @@
 Rows hold the UUID; only URLs, API bodies and audit lines show the prefixed form, and only that form is accepted back.
 """
 
+import functools
 import re
 import secrets
 import uuid
@@ -22,6 +23,7 @@ def uuid7() -> uuid.UUID:
     return uuid_utils.compat.uuid7()
 
 
+@functools.lru_cache(4096)  # a page says the same ids in many addresses
 def encode(prefix: str, value: uuid.UUID) -> str:
     """Return the public form of ``value``, such as ``svc_01JB7Q8W5T9X3M4K2N6P7R8S9V``."""
     number, characters = value.int, []

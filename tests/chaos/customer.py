@@ -108,11 +108,17 @@ class Customer(threading.Thread):
     def settled(self, book: Book, state: str, health: str = "healthy") -> dict[str, Any]:
         """Wait until a service is as asked: an operation's time may be over before, when a clock was set."""
 
-        def look() -> Any:
-            found = self.api.ask("GET", f"/api/v1/services/{book.service}")
-            return found if found["state"] == state and (state != "running" or found["health"] == health) else None
+        found: dict[str, Any] = {}
 
-        found: dict[str, Any] = eventually(look, within=PATIENCE, what=f"{book.name} is {state}")
+        def look() -> bool:
+            found.update(self.api.ask("GET", f"/api/v1/services/{book.service}"))
+            return bool(found["state"] == state and (state != "running" or found["health"] == health))
+
+        try:
+            eventually(look, within=PATIENCE)
+        except AssertionError as error:
+            seen = {name: found.get(name) for name in ("state", "health", "conditions", "current_operation")}
+            raise AssertionError(f"{book.name} is to be {state} and {health}, and is: {seen}") from error
         return found
 
     def _get_in(self, book: Book) -> None:

@@ -247,7 +247,7 @@ def test_a_damaged_backup_leaves_the_service_as_it_was(ordered: Order) -> None:
     settle, service.settle = service.settle, lambda: service  # type: ignore[method-assign]
     service.restore_in_place(backup)
     service.until(lambda: seen.append(service.observation) or service.view.facts.get("restore_failed"), "it failed")
-    assert any(is_true(observation, "Stalled") for observation in seen if observation)
+    assert any(is_true(observation, "RestoreFailed") for observation in seen if observation)
     settle()
     assert service.query("SELECT n FROM orders") == [(1,)]
     assert service.observation is not None

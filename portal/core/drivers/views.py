@@ -49,7 +49,11 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a restored or forked service takes its first data from: a run child of ``handle`` and its facts."""
+    """Where a restored or forked service takes its first data from: a run child of ``handle`` and its facts.
+
+    A driver says how a restore over the service itself has ended by the fact ``restored`` or ``restore_failed`` with
+    its ``key``, and the latter's cause in a condition ``RestoreFailed``.
+    """
 
     handle: str
     kind: str

@@ -17,8 +17,9 @@ from django.template.context import Context
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from portal.core.counting import MOST
@@ -54,6 +55,17 @@ def _attribute(name: str, value: Any) -> SafeString:
 def _mark(component: str, **context: Any) -> SafeString:
     """Draw an atom that lists draw by the hundred, each different one once: the context is all that it depends on."""
     return _draw(component, context)
+
+
+@register.simple_tag
+def overlays(signed_in: bool) -> SafeString:
+    """Draw what app.js fills or opens on every page; a process draws it once for each language."""
+    return _overlays(bool(signed_in), get_language())
+
+
+@lru_cache(KEPT)
+def _overlays(signed_in: bool, _language: str | None) -> SafeString:
+    return render_to_string("partials/overlays.html", {"signed_in": signed_in})
 
 
 # ---- icons and words -------------------------------------------------------------------------------------------------
@@ -139,6 +151,17 @@ def menu(
 ) -> SafeString:
     """Draw a button with an icon that opens a menu of links and buttons. ``id`` is unique in the page."""
     return _draw("menu", {"content": content, "id": id, "label": label, "icon": icon, "variant": variant, "size": size})
+
+
+@register.simple_tag
+def menu_link(deed: Any) -> SafeString:
+    """Draw a line of a menu: a ``label``, ``url`` and ``icon``, perhaps ``is_danger``, ``in_dialog``.
+
+    Tables draw them by the hundred, alike but for the address.
+    """
+    label, icon = str(deed.label), deed.icon
+    drawn = _mark("menu_link", label=label, icon=icon, is_danger=deed.is_danger, in_dialog=deed.in_dialog)
+    return mark_safe(drawn.replace("ADDRESS", escape(deed.url)))  # noqa: S308 - drawn is markup, the address escaped
 
 
 @register.simple_block_tag(end_name="endmodal")

@@ -102,6 +102,8 @@ def _verdict(operation: Operation, seen: Seen) -> Verdict:
         return (Operation.State.SUCCEEDED, "") if in_bin else GOING_ON
     if seen.generation < operation.generation:
         return GOING_ON  # asked after this turn had begun
+    if operation.type == "restore" and (failure := _failed_restore(resource)):
+        return Operation.State.FAILED, failure
     if resource.observed_generation < operation.generation:
         return _refusal(operation, resource)
     if operation.type == "stop":
@@ -109,6 +111,18 @@ def _verdict(operation: Operation, seen: Seen) -> Verdict:
     if _is(resource, "Ready") or not resource.running:
         return Operation.State.SUCCEEDED, ""
     return _refusal(operation, resource)
+
+
+def _failed_restore(resource: Resource) -> str:
+    """Return why the restore over the service failed, from what its driver has noted (``Origin``); empty: it did not.
+
+    The note stays: a turn that saw the failure first may have been lost, and the old data serves again since.
+    """
+    key = (resource.origin or {}).get("key")
+    if key is None or resource.facts.get("restore_failed") != key:
+        return ""
+    told = conditions.find(resource.conditions, "RestoreFailed")
+    return told.message if told else "The backup could not be restored."
 
 
 def _refusal(operation: Operation, resource: Resource) -> Verdict:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from portal.core import conditions, specs
+from portal.core.addresses import address
 from portal.core.forms import title_of
 from portal.core.offerings import ChildKind, Nature
 from portal.core.specs import meta_of, visible_fields
@@ -44,7 +44,6 @@ class Row:
     deeds: tuple[Deed, ...]
     download: str = ""
     note: str = ""
-    settings: tuple[Cell, ...] = ()
 
     @property
     def buttons(self) -> list[Deed]:
@@ -80,7 +79,6 @@ def row_of(child: Child, kind: ChildKind, permissions: frozenset[str]) -> Row:
         deeds=tuple(_deeds(child, kind, permissions)),
         download=_download(child, kind, permissions),
         note=_note(child, kind),
-        settings=tuple(_settings(child, kind)),
     )
 
 
@@ -117,7 +115,7 @@ def cells_of(child: Child, kind: ChildKind) -> Iterator[Cell]:
         yield Cell(_("Duration"), took, is_number=True)
 
 
-def _settings(child: Child, kind: ChildKind) -> Iterator[Cell]:
+def settings_of(child: Child, kind: ChildKind) -> Iterator[Cell]:
     """Return what was asked for and no column shows."""
     in_columns = {name for name, _label in kind.columns}
     for name, info in visible_fields(kind.spec).items():
@@ -153,9 +151,9 @@ def _deeds(child: Child, kind: ChildKind, permissions: frozenset[str]) -> Iterat
     if _download(child, kind, permissions):
         yield Deed(_("Copy link"), _url("download_link", child, kind), "link")
     if operates and "cancel" in kind.verbs and open_run:
-        yield Deed(_("Cancel"), _verb_url("cancel", child, kind), "ban")
+        yield Deed(_("Cancel"), _url("child_verb", child, kind, "cancel"), "ban")
     if operates and "retry" in kind.verbs and child.state in ("failed", "cancelled"):
-        yield Deed(_("Try again"), _verb_url("retry", child, kind), "rotate-ccw")
+        yield Deed(_("Try again"), _url("child_verb", child, kind, "retry"), "rotate-ccw")
     if operates and "delete" in kind.verbs and not open_run and not _is_protected(child, kind):
         yield Deed(_("Delete"), _url("delete_child", child, kind), "trash-2", is_danger=True)
 
@@ -174,12 +172,8 @@ def _download(child: Child, kind: ChildKind, permissions: frozenset[str]) -> str
     return _url("download", child, kind) if can and "service.secrets" in permissions else ""
 
 
-def _url(name: str, child: Child, kind: ChildKind) -> str:
-    return reverse(f"resources:{name}", args=[child.resource.public_id, kind.slug, child.public_id])
-
-
-def _verb_url(verb: str, child: Child, kind: ChildKind) -> str:
-    return reverse("resources:child_verb", args=[child.resource.public_id, kind.slug, child.public_id, verb])
+def _url(name: str, child: Child, kind: ChildKind, *more: str) -> str:
+    return address(f"resources:{name}", child.resource.public_id, kind.slug, child.public_id, *more)
 
 
 def public_spec(kind: ChildKind, child: Child) -> Mapping[str, Any]:

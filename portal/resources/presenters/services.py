@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.core import registry
+from portal.core.addresses import address
 from portal.core.offerings import Offering
 from portal.core.pricing import Price
 from portal.core.templatetags import formats
@@ -66,6 +66,14 @@ class Row:
         return self.resource.in_bin and self.resource.deletion_policy != "wipe"
 
     @property
+    def undelete_url(self) -> str:
+        return f"{self.url}/undelete"
+
+    @property
+    def remove_url(self) -> str:
+        return f"{self.url}/delete"
+
+    @property
     def shows_health(self) -> bool:
         return self.resource.health not in ("unknown", "healthy")
 
@@ -89,7 +97,7 @@ def _row(resource: Resource, prices: Prices) -> Row:
         resource=resource,
         product=offering or resource.offering_slug,
         name=resource.name,
-        url=reverse("resources:service", args=[resource.public_id]),
+        url=address("resources:service", resource.public_id),
         line=_line(resource, offering.name if offering else resource.offering_slug),
         plan_name=str(plan.name) if plan else resource.plan_slug,
         region=resource.region.name,

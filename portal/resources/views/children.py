@@ -20,7 +20,7 @@ from portal.resources.actions.sharing import share
 from portal.resources.forms import child_name_form
 from portal.resources.models import Child
 from portal.resources.presenters.activity import operation_rows
-from portal.resources.presenters.children import creation_refusal, is_quick, public_spec, row_of
+from portal.resources.presenters.children import creation_refusal, is_quick, public_spec, row_of, settings_of
 from portal.resources.presenters.effects import Effect
 from portal.resources.views.dialogs import Dialog, ask
 from portal.resources.views.page import (
@@ -89,6 +89,7 @@ def child(request: HttpRequest, service_id: str, kind: str, child_id: str) -> Ht
         "kind": declared,
         "row": row,
         "child": found,
+        "settings": list(settings_of(found, declared)),
         "operations": operation_rows(history),
         "mark": mark,
         "kind_poll": BUSY_SECONDS if row.is_moving else CALM_SECONDS,

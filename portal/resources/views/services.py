@@ -23,7 +23,13 @@ from portal.resources.presenters.services import Row, rows_of
 from portal.resources.tabs import Tab
 from portal.resources.views.page import BUSY_SECONDS, CALM_SECONDS, fingerprint, query_without, unchanged
 
-UNSEEN = ("facts", "conditions", "origin", "ip_allow_list", "maintenance")  # what a row does not show, and is large
+# What a row shows, its price is made of and lists are sorted by: the rest is large, or costs time to read for nothing.
+SEEN = (
+    *("handle", "offering_slug", "version", "release", "name", "plan_slug", "spec", "spec_version", "tags", "running"),
+    *("state", "health", "generation", "observed_generation", "created_at"),
+    *("deletion_requested_at", "deletion_policy", "deleted_at", "purge_after", "purged_at"),
+    *("project__name", "region__name", "region__slug"),
+)
 LISTED = [state for state in State if state not in (State.DELETED, State.PURGED)]
 
 
@@ -44,7 +50,7 @@ def service_list(request: HttpRequest) -> HttpResponse:
     found = find(actor, project=scope.project)
     if scope.project is None:  # the provider's people see all projects, but work in their own
         found = found.filter(project__in=own_projects(actor))
-    page = asked.page(found.defer(*UNSEEN))
+    page = asked.page(found.only(*SEEN))
     rows = rows_of(page.items)
     mark = fingerprint([row.mark_parts for row in rows], page.total_count, page.next_cursor)
     if (nothing_new := unchanged(request, mark)) is not None:

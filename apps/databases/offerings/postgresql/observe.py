@@ -55,8 +55,8 @@ def observe(view: View, state: UnitState) -> Observation:
     facts = _facts(view, state)
     children = {child.id: _child(view, child, state) for child in view.children}
     conditions = list(_conditions(view, state, facts, restoring=restoring))
-    if failure and view.facts.get("restore_failed") != facts.restore_failed:
-        conditions.append(Condition("Stalled", Status.TRUE, "RestoreFailed", failure))
+    if failure:
+        conditions.append(Condition("RestoreFailed", Status.TRUE, "RestoreFailed", failure))
     moved_on = facts.data != backups.data_directory(view) or facts.restore_failed != view.facts.get("restore_failed")
     settled = not moved_on and _is_settled(view, state, facts, conditions)
     return Observation(
