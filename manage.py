@@ -3,5 +3,13 @@
 
 from portal.bootstrap.launch import main
 
+PLAIN = {  # run without Django around them
+    "up": "portal.instance.up",
+    "test": "portal.instance.trial",
+    "restore": "portal.instance.care.restoring",
+    "reset": "portal.instance.care.resetting",
+    "down": "portal.instance.care.downing",
+}
+
 if __name__ == "__main__":
-    main(up="portal.instance.up", test="portal.instance.trial", alone="portal.instance.alone")
+    main(plain=PLAIN, alone="portal.instance.alone")

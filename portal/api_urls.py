@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from portal.core.api.reference import document, reference, reference_script
 
-OWN = ("accounts", "projects", "audit", "clusters", "catalog", "resources")
+OWN = ("accounts", "notify", "projects", "audit", "clusters", "catalog", "resources")
 
 
 def included() -> list[URLPattern | URLResolver]:

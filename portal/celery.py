@@ -17,5 +17,9 @@ app.conf.beat_schedule = {
     "maintain-services": {"task": "portal.resources.tasks.maintain", "schedule": 600.0},
     "seal-audit": {"task": "portal.audit.tasks.seal", "schedule": 10.0},
     "keep-audit-heads": {"task": "portal.audit.tasks.keep_heads", "schedule": 60.0},
+    "send-mail": {"task": "portal.notify.tasks.send_mail", "schedule": 30.0},
+    "deliver-webhooks": {"task": "portal.notify.tasks.deliver", "schedule": 15.0},
+    "deliver-to-slow-webhooks": {"task": "portal.notify.tasks.deliver_slow", "schedule": 15.0},
+    "forget-what-was-told": {"task": "portal.notify.tasks.forget_old", "schedule": 3600.0},
     "heartbeat": {"task": "portal.instance.tasks.heartbeat", "schedule": 5.0},
 }

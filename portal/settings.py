@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts.providers import provider_apps
 from portal.bootstrap import paths
 from portal.core.environment import boolean, database, families, items, secret_key
 
@@ -40,11 +41,16 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_htmx",
     "portal.core",
+    "portal.notify",
     "portal.audit",
     "portal.accounts",
     "portal.projects",
@@ -70,7 +76,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.accounts.sessions.note_use",
     "portal.core.middleware.head_as_get",
+    "portal.projects.policy.ask_for_second_factor",
     "portal.core.middleware.problems",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -109,7 +117,7 @@ CACHES = {
 
 # ---- people ----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["portal.accounts.backend.PeopleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -117,19 +125,74 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+SIGN_UP = boolean("SIGN_UP", default=True)  # whether strangers may make accounts; who is invited always may
 ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True  # codes instead of links: no key in an address or a log
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 10 * 60  # seconds
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds, as accounts/reauthentication.py
+ACCOUNT_FORMS = {
+    "signup": "portal.accounts.factor_forms.SignUpForm",
+    "reset_password": "portal.accounts.factor_forms.ForgottenPasswordForm",
+}
+MFA_ADAPTER = "portal.accounts.factor_adapter.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Archipel"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds that a clock may be off
+MFA_FORMS = {
+    "activate_totp": "portal.accounts.factor_forms.ActivateAppForm",
+    "add_webauthn": "portal.accounts.factor_forms.AddPasskeyForm",
+}
+SOCIALACCOUNT_ADAPTER = "portal.accounts.provider_adapter.ProviderAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": provider_apps(), "OAUTH_PKCE_ENABLED": True}}
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SIGN_IN_BY_LINK = boolean("ARCHIPEL_SIGN_IN_BY_LINK")  # set by `up`, which serves loopback only
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# ---- mail and the way out --------------------------------------------------------------------------------------------
+EMAIL_BACKEND = "portal.notify.outbox.Backend"  # keeps each mail; sends it where EMAIL_HOST says by which server
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "587"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL = boolean("EMAIL_USE_SSL")
+EMAIL_USE_TLS = not EMAIL_USE_SSL and os.environ.get("EMAIL_USE_TLS", "1") == "1"
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Archipel <archipel@localhost>")
+OUTBOUND_PORTS = [int(port) for port in items("OUTBOUND_PORTS", ["443", "8443"])]  # core/outbound
+OUTBOUND_NETWORKS = items("OUTBOUND_NETWORKS", [])  # private networks that tenants' URLs may reach
+OUTBOUND_HTTP = boolean("OUTBOUND_HTTP")  # into those networks without TLS as well
+OUTBOUND_CA = os.environ.get("OUTBOUND_CA", "")  # a file of certificates to believe beside the web's
 
 # ---- the halves' seams (DESIGN 4) ------------------------------------------------------------------------------------
 PRICER = "apps.billing.pricer.BookPricer"
 ADMISSION = ["portal.resources.admission.one_organization_without_isolation"]
+TOKEN_PROJECTS = "portal.projects.machines.projects_for_tokens"  # which projects a token can be limited to
+USAGE = "portal.resources.quotas.usage"  # how much of a limit is in use (projects.quotas)
+CLOSING_GUARDS = ["portal.resources.closing.what_still_runs"]  # what keeps an organization from being closed
+SERVICE_COUNTS = "portal.resources.closing.counts_of"  # by project, for an organization's page
 METRICS = "portal.clusters.reads.LiveMetrics"
+AUDIENCE = "portal.projects.audience.Members"  # who of an organization is told of something
 BACKENDS = {"local": "portal.clusters.backends.local.backend.LocalBackend"}
 AUDIT_HEADS = Path(os.environ.get("AUDIT_HEADS", ARCHIPEL_DATA / "audit-heads"))  # a file a day, to be kept elsewhere
+AUDIT_TARGETS = ["portal.projects.audit.addresses", "portal.resources.addresses.addresses"]  # of what an act was about
+SEALED_ELSEWHERE: list[str] = []  # what reseals secrets that are in no SealedText column (instance/care/keys.py)
+PERSONAL_DATA = [  # who holds data about people (core/personal.py); erased in this order, the account itself last
+    "portal.audit.erasing.HOLDER",
+    "portal.notify.personal.HOLDER",
+    "portal.projects.privacy.HOLDER",
+    "portal.resources.personal.HOLDER",
+    "portal.accounts.privacy.HOLDER",
+]
 DAYS_IN_BIN = int(os.environ.get("DAYS_IN_BIN", "14"))
 WAKE = "portal.resources.tasks.wake"  # the task that a backend sends when it has seen a change
 

@@ -1,8 +1,11 @@
 """People with their roles in two organizations, and clients that act for them. Every test module may ask for them."""
 
+import time
 from collections.abc import Callable
 
 import pytest
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
@@ -12,7 +15,7 @@ from portal.accounts import token_format
 from portal.accounts.actors import actor_for
 from portal.accounts.models import ApiToken, User, digest
 from portal.core.actors import Actor
-from portal.projects.models import Membership, Organization, Project, ProjectMembership
+from portal.projects.models import Membership, Organization, Project, ProjectMembership, Quota
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +111,12 @@ def person(
     return user
 
 
+def limit(project: Project, most: int, resource: str = "services") -> None:
+    """Set how much a project may have of something."""
+    place = {"organization": project.organization, "project": project, "resource": resource}
+    Quota.objects.update_or_create(**place, defaults={"limit": most})
+
+
 def token_of(user: User, *scopes: str, name: str = "test") -> tuple[ApiToken, str]:
     """Return a token of that person and its plain text."""
     plain = token_format.new_token()
@@ -127,13 +136,26 @@ def actor_of() -> Callable[..., Actor]:
     return make
 
 
+def sign_in(client: Client, user: User) -> None:
+    """Sign somebody in as if by a password just now; the provider's people with a second factor, which they need."""
+    client.force_login(user)
+    proofs = [{"method": "password", "at": time.time()}]
+    if user.is_staff:
+        Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {"secret": ""}})
+        proofs.append({"method": "mfa", "type": "totp", "at": time.time()})
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = proofs
+    session[f"{AUTHENTICATION_METHODS_SESSION_KEY}_user"] = str(user.pk)
+    session.save()
+
+
 @pytest.fixture
 def client_of() -> Callable[[User], Client]:
-    """``client_of(user)``: a browser in which that person is signed in."""
+    """``client_of(user)``: a browser in which that person has just signed in."""
 
     def make(user: User) -> Client:
         client = Client()
-        client.force_login(user)
+        sign_in(client, user)
         return client
 
     return make

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from portal.accounts import token_format
 from portal.accounts.actors import account_of
 from portal.accounts.models import ApiToken, SignInLink, User, digest
-from portal.accounts.queries import living_tokens
+from portal.accounts.queries import living_tokens_of
 from portal.accounts.scopes import grant_of, is_scope, is_within
 from portal.audit import actions as audit
 from portal.core import texts
@@ -33,7 +33,7 @@ def new_sign_in_link(*, email: str, actor: Actor = SYSTEM) -> str:
     """
     if not links_work():
         raise _links_unavailable()
-    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    user = User.objects.filter(email__iexact=email, is_active=True, machine_of=None, erased_at=None).first()
     if user is None:
         raise not_found()
     secret = secrets.token_urlsafe(32)
@@ -55,10 +55,10 @@ def use_sign_in_link(token: str, *, address: str = "", request_id: str = "") -> 
         if not SignInLink.objects.filter(digest=key, used_at=None, expires_at__gt=now).update(used_at=now):
             raise _link_spent()
         user = User.objects.get(signinlink__digest=key)
-        if not user.is_active:
+        if not user.may_sign_in:
             raise _link_spent()
         actor = Actor("user", user.id, user.email, address=address, request_id=request_id)
-        audit.record(actor=actor, action="user.sign_in", target_kind="user", target_id=user.id, reason="link")
+        audit.record(actor=actor, action="user.use_sign_in_link", target_kind="user", target_id=user.id)
     return user
 
 
@@ -88,14 +88,23 @@ def create_token(
 
     Raises Problem: ``invalid_arguments``; ``permission_denied`` for a token stronger or longer-lived than the one used.
     """
-    user = _person(actor)
+    return issue_token(actor, _person(actor), name=name, scopes=scopes, expires_at=expires_at)
+
+
+def issue_token(
+    actor: Actor, user: User, *, name: str, scopes: Sequence[str] = (), expires_at: datetime.datetime | None = None
+) -> tuple[ApiToken, str]:
+    """Make a token of ``user``, who is the actor, or a service account that the caller has found to be theirs to use.
+
+    Raises as ``create_token``.
+    """
     _check_token(name, scopes, expires_at)
     _refuse_stronger(actor, scopes, expires_at)
     plain = token_format.new_token()
     with transaction.atomic():
-        User.objects.select_for_update().get(id=user.id)
-        if living_tokens(actor).count() >= TOKENS_PER_PERSON:
-            raise invalid(FieldError("/name", "too_many", _("You have 100 tokens. Revoke one that is not used.")))
+        User.objects.select_for_update(no_key=True).get(id=user.id)
+        if living_tokens_of(user, actor.scopes).count() >= TOKENS_PER_PERSON:
+            raise invalid(FieldError("/name", "too_many", _("There are 100 tokens. Revoke one that is not used.")))
         token = ApiToken.objects.create(
             user=user,
             name=name.strip(),
@@ -103,6 +112,7 @@ def create_token(
             digest=digest(plain),
             scopes=sorted(set(scopes)),
             expires_at=expires_at,
+            created_by_id=actor.id if actor.id != user.id else None,
         )
         _record(actor, "token.create", token, {"scopes": [None, token.scopes or "everything"]})
     return token, plain
@@ -113,9 +123,19 @@ def revoke_token(actor: Actor, token: ApiToken, *, reason: str = "") -> None:
     require_writing(actor, "token.revoke")
     if actor.id != token.user_id and not actor.is_operator:
         raise _denied(actor, "token.revoke")
+    end_token(actor, token, reason=reason)
+
+
+def end_token(actor: Actor, token: ApiToken, *, reason: str = "") -> None:
+    """End a token that the caller has found to be the actor's to end."""
     with transaction.atomic():
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
             _record(actor, "token.revoke", token, {}, reason)
+
+
+def end_all_tokens(user: User) -> int:
+    """End every token of somebody and return how many; the caller's audit row says so."""
+    return ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def set_active(actor: Actor, user: User, *, active: bool, reason: str) -> None:
@@ -133,12 +153,6 @@ def set_active(actor: Actor, user: User, *, active: bool, reason: str) -> None:
                 changes=changes,
                 reason=reason,
             )
-
-
-def signed_in_by_password(user: User, *, address: str, request_id: str) -> None:
-    """Record that somebody signed in with their password."""
-    actor = Actor("user", user.id, user.email, address=address, request_id=request_id)
-    audit.record(actor=actor, action="user.sign_in", target_kind="user", target_id=user.id, reason="password")
 
 
 def require_writing(actor: Actor, action: str) -> None:
@@ -189,6 +203,7 @@ def _record(actor: Actor, action: str, token: ApiToken, changes: dict[str, objec
         target_kind="token",
         target_id=token.id,
         target_name=token.name,
+        organization_id=token.user.machine_of,
         changes=changes,
         reason=reason,
     )

@@ -81,6 +81,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name if self.is_machine else self.email
 
     @property
+    def may_sign_in(self) -> bool:
+        """Whether this is somebody with a way in: a person, not shut out, not erased."""
+        return self.is_active and not self.is_machine and self.erased_at is None
+
+    @property
     def is_staff(self) -> bool:
         """Whether the admin site opens."""
         return self.is_operator or self.is_support

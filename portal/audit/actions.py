@@ -1,10 +1,12 @@
 """Writes audit rows. Callers do it inside the transaction of the act itself."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from portal.audit.models import AuditEvent
 from portal.core.actors import Actor
+from portal.core.errors import Problem
 
 
 def record(
@@ -37,6 +39,28 @@ def record(
         address=actor.address,
         request_id=actor.request_id[:64],
     )
+
+
+def denied(
+    problem: Problem,
+    *,
+    actor: Actor,
+    action: str,
+    target_kind: str,
+    target_id: uuid.UUID | None = None,
+    target_name: str = "",
+) -> Problem:
+    """Record a denied try and return the problem to raise; whoever answers keeps the record of what was undone."""
+    event = record(
+        actor=actor,
+        action=action,
+        target_kind=target_kind,
+        target_id=target_id,
+        target_name=target_name,
+        outcome="denied",
+    )
+    problem.afterwards = partial(keep, event)
+    return problem
 
 
 def keep(event: AuditEvent) -> None:

@@ -44,6 +44,11 @@ def current() -> list[Mark]:
     return [_mark(head) for head in Head.objects.running().order_by("organization_id")]
 
 
+def running_of(organization_id: uuid.UUID | None) -> list[Mark]:
+    """Return how far one chain is sealed now; nothing where no row of it is."""
+    return [_mark(head) for head in Head.objects.running().filter(organization_id=organization_id)]
+
+
 def of_chain(organization_id: uuid.UUID | None) -> list[Mark]:
     """Return every day's head of one chain and the running one, the first day first."""
     return [_mark(head) for head in Head.objects.filter(organization_id=organization_id).order_by("position")]

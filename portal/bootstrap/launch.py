@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from portal.bootstrap import running, trial
@@ -18,7 +19,7 @@ NEED_THE_DATABASE = (
     "token",
     "addcluster",
     "backup",
-    "restore",
+    "rotatekeys",
     "verifyaudit",
     "migrate",
     "shell",
@@ -27,11 +28,12 @@ NEED_THE_DATABASE = (
 WRITES_THE_TREE = ("makemigrations", "makemessages", "compilemessages", "startoffering", "spectacular")
 
 
-def main(*, up: str, test: str, alone: str) -> None:
+def main(*, plain: Mapping[str, str], alone: str) -> None:
     """Prepare what is missing, then become the command.
 
-    Given are the modules of what runs without Django around it: ``up``, ``test``, and commands that need the database
-    while nobody serves it. They are named by manage.py, since nothing here may lean on what is above.
+    Given are the modules of what runs without Django around it: the ``plain`` commands, and what is wrapped around
+    those that need the database while nobody serves it. They are named by manage.py, since nothing here may lean on
+    what is above.
     """
     arguments, data = take(sys.argv[1:], "--data")
     if data is not None:
@@ -48,7 +50,7 @@ def main(*, up: str, test: str, alone: str) -> None:
     if not environment.is_current(*requirements):
         _make(environment, requirements)
     if environment.is_active():
-        _run(arguments, {"up": up, "test": test, **dict.fromkeys(NEED_THE_DATABASE, alone)})
+        _run(arguments, plain, alone)
     else:
         python = str(environment.python)
         os.execve(python, [python, str(ROOT / "manage.py"), *arguments], os.environ)  # noqa: S606
@@ -66,6 +68,7 @@ def _settle(arguments: list[str]) -> None:
     """Settle the data directory, and say what stands in the way of ``up`` before minutes are spent on preparing."""
     data = trial.settle(None) if arguments[:1] == ["test"] else data_directory(ROOT)
     os.environ["ARCHIPEL_DATA"] = str(data)
+    running.check_there(data, arguments)
     if arguments[:1] == ["up"]:
         running.check_up(data, arguments)
 
@@ -77,14 +80,15 @@ def _drop(environment: Environment, arguments: list[str], requirements: tuple[st
     as_root.prepare(ROOT, environment, arguments, requirements)
 
 
-def _run(arguments: list[str], modules: dict[str, str]) -> None:
+def _run(arguments: list[str], plain: Mapping[str, str], alone: str) -> None:
     """Run the command in this process. ``venv`` has been carried out on the way: it prepares what the checks need."""
     command = arguments[0] if arguments else "help"
     data = data_directory(ROOT)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    if _stands_alone(command, data) or command in ("up", "test"):
-        module = importlib.import_module(modules[command])
-        module.main(ROOT, data, arguments[command in ("up", "test") :])
+    if command in plain:
+        importlib.import_module(plain[command]).main(ROOT, data, arguments[1:])
+    elif _stands_alone(command, data) and not {"-h", "--help"} & set(arguments):
+        importlib.import_module(alone).main(ROOT, data, arguments)
     elif command != "venv":
         from django.core.management import execute_from_command_line
 

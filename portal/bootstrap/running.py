@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from portal.bootstrap.options import take
-from portal.bootstrap.say import refuse
+from portal.bootstrap.say import refuse, say
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
@@ -60,6 +60,13 @@ def port_from(given: str | None) -> int:
     if not value.isdigit() or not 0 < int(value) < 65536:
         refuse(f"{value!r} is no port: give a number from 1 to 65535")
     return int(value)
+
+
+def check_there(data: Path, arguments: list[str]) -> None:
+    """End a command that takes down or away where there is nothing, before anything is made for it."""
+    if arguments[:1] in (["down"], ["reset"]) and not data.exists() and not {"-h", "--help"} & set(arguments):
+        say(f"there is nothing in {data}")
+        raise SystemExit(0)
 
 
 def check_up(data: Path, arguments: list[str]) -> None:

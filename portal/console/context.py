@@ -8,6 +8,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from portal.accounts.actors import actor_of
+from portal.console import told
 from portal.core import registry
 from portal.core.actors import Actor
 from portal.projects.access import own_projects
@@ -24,7 +25,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
 
 def _console(request: HttpRequest) -> dict[str, Any]:
     if not getattr(request, "user", None) or not request.user.is_authenticated:
-        return {"user": None, "nav": [], "projects": [], "project": None}
+        return {"user": None, "nav": [], "projects": [], "project": None, "announcements": told.to_everybody()}
     actor = actor_of(request)
     project = current_project(request, actor)
     return {
@@ -34,9 +35,22 @@ def _console(request: HttpRequest) -> dict[str, Any]:
         "projects": _projects(actor),
         "switch_next": _after_switch(request),
         "new_project_url": reverse("project_create"),
-        "user_menu": [{"title": _("API tokens"), "url": reverse("token_list"), "icon": "key-round"}],
+        "organizations_url": reverse("organization_list"),
+        "user_menu": [{"title": title, "url": url, "icon": icon} for title, url, icon in _own()],
+        "unread": told.unread(actor),
+        "announcements": told.to(actor),
         "sign_out_url": reverse("sign_out"),
     }
+
+
+def _own() -> list[tuple[str, str, str]]:
+    """Return what the menu of the person holds: title, address, icon."""
+    return [
+        (_("Account"), reverse("account"), "user"),
+        (_("Security"), reverse("account_security"), "shield-check"),
+        (_("Sessions"), reverse("usersessions_list"), "monitor"),
+        (_("API tokens"), reverse("token_list"), "key-round"),
+    ]
 
 
 def _projects(actor: Actor) -> list[dict[str, str]]:
@@ -82,8 +96,17 @@ def _catalog() -> list[Entry]:
 
 
 def _manage(project: Project | None) -> list[Entry]:
-    own = [(_("Members"), reverse("project_members", args=[project.slug]), "users", "g m")] if project else []
-    return [*own, (_("Audit log"), reverse("audit_list"), "scroll-text", "g a"), (_("Pricing"), "/pricing", "euro", "")]
+    place = (
+        reverse("organization_detail", args=[project.organization.slug]) if project else reverse("organization_list")
+    )
+    own = [(_("Organization"), place, "building-2", "g o")]
+    own += [(_("Members"), reverse("project_members", args=[project.slug]), "users", "g m")] if project else []
+    return [
+        *own,
+        (_("Audit log"), reverse("audit_list"), "scroll-text", "g a"),
+        (_("Regions"), reverse("region_list"), "map-pin", ""),
+        (_("Pricing"), "/pricing", "euro", ""),
+    ]
 
 
 def _item(path: str, title: str, url: str, icon: str, shortcut: str) -> dict[str, Any]:

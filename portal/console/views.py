@@ -8,6 +8,7 @@ from portal.accounts.actors import actor_of
 from portal.console import queries
 from portal.console import search as finding
 from portal.core.htmx import signed_in, wants_partial
+from portal.projects.access import own_organizations
 
 
 @require_safe
@@ -16,6 +17,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect("catalog:catalog")
     context = queries.home(request, actor_of(request))
+    if context["project"] is None and not request.user.is_staff and not own_organizations(actor_of(request)).exists():
+        return redirect("welcome")
     return render(request, "console/home.html", context)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from allauth.account.models import EmailAddress, EmailConfirmation
 from django.contrib import admin, messages
+from django.contrib.admin import AdminSite
 from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,14 +19,36 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from portal.core import attention
 from portal.core.errors import Problem, not_found, permission_denied
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
+    Inline = admin.TabularInline[Any, Any]
 else:
-    ModelAdmin = admin.ModelAdmin  # has no type parameter at run time
+    ModelAdmin, Inline = admin.ModelAdmin, admin.TabularInline  # have no type parameter at run time
 Act = Callable[[HttpRequest, Any, str], None]
 AdminAction = Callable[["ReadOnlyAdmin", HttpRequest, QuerySet[Any]], HttpResponse | None]
+
+
+class ReadOnlyInline(Inline):
+    """Rows that belong to another, shown on its page: looked at, and changed nowhere."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True  # who may see the row that it belongs to
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -70,6 +93,20 @@ def is_operator(request: HttpRequest) -> bool:
     return bool(request.user.is_active and getattr(request.user, "is_operator", False))
 
 
+def require_operator(request: HttpRequest, label: str | Promise) -> None:
+    """Raise ``permission_denied`` for anybody but an operator."""
+    if not is_operator(request):
+        raise permission_denied("provider.operate", str(label))
+
+
+def back_to(model_admin: ModelAdmin, request: HttpRequest, row: Model) -> HttpResponse | None:
+    """Lead back to the row's own page where the act began there; None leads to the list."""
+    if not request.POST.get("_back") or not type(row)._default_manager.filter(pk=row.pk).exists():
+        return None
+    options = model_admin.opts
+    return redirect(f"admin:{options.app_label}_{options.model_name}_change", row.pk)
+
+
 def operator_action(label: str | Promise) -> Callable[[Act], AdminAction]:
     """Make an admin action of ``act(request, obj, reason)``, which calls an action that writes the audit row.
 
@@ -80,14 +117,14 @@ def operator_action(label: str | Promise) -> Callable[[Act], AdminAction]:
     def decorate(act: Act) -> AdminAction:
         @functools.wraps(act)
         def run(model_admin: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-            if not is_operator(request):
-                raise permission_denied("provider.operate", str(label))
+            require_operator(request, label)
             reason = request.POST.get("reason", "").strip()
             if not reason:
                 return _ask_for_reason(model_admin, request, rows, label, act.__name__)
-            for row in rows:
+            chosen = list(rows)
+            for row in chosen:
                 _act_on(model_admin, request, row, reason, act)
-            return None
+            return back_to(model_admin, request, chosen[0]) if len(chosen) == 1 else None
 
         run.short_description = label  # type: ignore[attr-defined]
         return run
@@ -105,6 +142,7 @@ def _ask_for_reason(
         "rows": rows,
         "action_name": name,
         "is_missing": "reason" in request.POST,
+        "back": request.POST.get("_back", ""),
     }
     return render(request, "admin/reason.html", context, status=422 if context["is_missing"] else 200)
 
@@ -113,6 +151,8 @@ def _act_on(model_admin: ReadOnlyAdmin, request: HttpRequest, row: Model, reason
     try:
         act(request, row, reason)
     except Problem as problem:
+        if problem.afterwards:
+            problem.afterwards()
         model_admin.message_user(request, f"{row}: {problem.detail}", messages.ERROR)
     else:
         model_admin.message_user(request, _("Done: %(row)s") % {"row": row}, messages.SUCCESS)
@@ -128,6 +168,12 @@ def sign_in_first(request: HttpRequest, extra_context: dict[str, Any] | None = N
     return HttpResponseRedirect(f"{resolve_url('sign_in')}?{query}")
 
 
+def dashboard(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Show the first page: what needs a look, and the lists."""
+    context = {**(extra_context or {}), "looks": attention.seen_by(request)}
+    return AdminSite.index(admin.site, request, context)
+
+
 def nothing_here(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
     """Stand in for the admin site's own pages that would go past actions and audit."""
     raise not_found()
@@ -136,6 +182,8 @@ def nothing_here(request: HttpRequest, extra_context: dict[str, Any] | None = No
 admin.site.site_header = gettext_lazy("Archipel operations")
 admin.site.site_title = gettext_lazy("Archipel operations")
 admin.site.index_title = gettext_lazy("Look, then act with a reason")
+admin.site.index = dashboard  # type: ignore[method-assign]
+admin.site.index_template = "admin/dashboard.html"
 admin.site.login = sign_in_first  # type: ignore[method-assign]
 admin.site.password_change = nothing_here  # type: ignore[method-assign,assignment]
 for model in (Group, EmailAddress, EmailConfirmation):

@@ -9,9 +9,10 @@ from urllib.parse import unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 
-def boolean(name: str) -> bool:
-    """Return whether an environment variable says yes."""
-    return os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
+def boolean(name: str, *, default: bool = False) -> bool:
+    """Return whether an environment variable says yes; ``default`` where it is not set."""
+    value = os.environ.get(name)
+    return default if value is None else value.lower() in ("1", "true", "yes", "on")
 
 
 def items(name: str, default: list[str]) -> list[str]:

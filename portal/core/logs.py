@@ -1,6 +1,6 @@
 """Keeps secrets out of logs: keys that stand in an address, and what an unexpected error says.
 
-Sign-in and download links are keys to whoever reads them; an error of a backend or a library may quote a password.
+Sign-in and download links and invitations are keys to whoever reads them; an error of a backend or a library may quote a password.
 """
 
 import logging
@@ -13,13 +13,14 @@ from portal.core.errors import PermanentError, Problem, TemporaryError
 
 ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
-_KEYS = re.compile(r"/(sign-in|download)/[^/\s?\"'#]+")
+_KEYS = re.compile(r"/(sign-in|download|invitations)/[^/\s?\"'#]+")
+_KEYS_ON_THE_WAY = re.compile(r"%2F(invitations)%2F[^/\s?&\"'#]+", re.IGNORECASE)  # of who signs in first
 _TOKENS = re.compile(r"\b(arc_[0-9A-Za-z]{4})[0-9A-Za-z]{8,}")  # in a query, say, where a client put it by mistake
 
 
 def without_keys(text: str) -> str:
     """Return text in which every address that lets somebody in has lost its key, and every token all but its hint."""
-    return _TOKENS.sub(r"\1***", _KEYS.sub(r"/\1/***", text))
+    return _TOKENS.sub(r"\1***", _KEYS_ON_THE_WAY.sub(r"%2F\1%2F***", _KEYS.sub(r"/\1/***", text)))
 
 
 class WithoutKeys(logging.Filter):

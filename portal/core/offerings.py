@@ -4,6 +4,7 @@ A family's ``offerings`` package holds one module each with ``OFFERING = Offerin
 """
 
 import datetime
+import math
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -64,6 +65,20 @@ class Plan:
     @property
     def memory_gib(self) -> Decimal:
         return Decimal(self.memory_mib) / 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a service takes of its project's and organization's limits, all of its nodes and helpers together."""
+
+    vcpu: Decimal
+    memory_mib: int
+    storage_gib: int
+
+    def __add__(self, other: "Footprint") -> "Footprint":
+        return Footprint(
+            self.vcpu + other.vcpu, self.memory_mib + other.memory_mib, self.storage_gib + other.storage_gib
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +269,9 @@ class Offering:
     spec_version: int = 1
     upgrade_spec: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
     quantities: Callable[[Plan, Any], Mapping[str, Decimal]] | None = None
+    helpers: Callable[[Plan, Any], Footprint] | None = (
+        None  # what runs beside the nodes, not in the plan's size
+    )
     create_deadline_seconds: int = 300
     expected_seconds: int = 20
     isolation: str = "project"
@@ -304,6 +322,14 @@ class Offering:
         rates = {meter.slug: Decimal(plan.nodes) for meter in self.meters if meter.component == "compute"}
         rates |= {meter.slug: disk * plan.nodes for meter in self.meters if meter.component == "storage"}
         return rates
+
+    def footprint(self, plan: Plan, spec: Spec) -> Footprint:
+        """Return what a service takes of limits: as many nodes and GiB of disk as are billed, and its helpers."""
+        rates = self.billed(plan, spec)
+        nodes = rates.get(INSTANCE_SECONDS.slug, Decimal(plan.nodes))
+        disk = rates.get(STORAGE_GIB_SECONDS.slug, Decimal(plan.disk_gib) * nodes)
+        own = Footprint(plan.cpu * nodes, math.ceil(plan.memory_mib * nodes), math.ceil(disk))
+        return own + self.helpers(plan, spec) if self.helpers else own
 
     def load_spec(self, stored: dict[str, Any], spec_version: int) -> Spec:
         """Read a stored spec, brought up to today's schema where it is an older one."""

@@ -88,15 +88,21 @@ def _keys() -> Keys:
     """Return the keys as they are on disk now; the first call ever makes one."""
     file = _file()
     try:
-        return _read(file, file.stat().st_mtime_ns)
+        return _read(file, *_stamp(file))
     except FileNotFoundError:
         _write(file, {1: Fernet.generate_key().decode("ascii")}, new=True)
-        return _read(file, file.stat().st_mtime_ns)
+        return _read(file, *_stamp(file))
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Return what differs for each content: a time alone may be the same for two that were written at once."""
+    status = file.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=2)
-def _read(file: Path, _changed: int) -> Keys:
-    """Read the file, once for each time that it was changed."""
+def _read(file: Path, _inode: int, _changed: int) -> Keys:
+    """Read the file, once for each time that it was replaced."""
     found: dict[str, Any] = json.loads(file.read_text(encoding="ascii"))
     return {int(version): str(key) for version, key in found.items()}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from portal.bootstrap import running
 from portal.bootstrap.say import say
 from portal.instance import commands, logs, probe
+from portal.instance.care import upgrading
 from portal.instance.child import Child
 from portal.instance.failed import Failed
 from portal.instance.keeper import Deadline, Keeper, become_subreaper
@@ -72,7 +73,7 @@ class Instance:
         return self._child("prepare", "--link")
 
     def _child(self, *arguments: str) -> Child:
-        child = Child(commands.manage(*arguments), self.environment)
+        child = Child(commands.manage(*arguments), {**self.environment, "ARCHIPEL_ROLE": "prepare"})
         self.keeper.spared.add(child.pid)
         return child
 
@@ -97,6 +98,7 @@ class Instance:
         say("waiting for everything to answer")
         self._turn_until(probe.Wait(self.port, seconds=None if self.adopting else PATIENCE).over)
         self._turn_until(link.ended)
+        upgrading.forget_older(self.data)
         if link.output:
             say(f"sign in (once, within 10 minutes): http://{running.HOST}:{self.port}{link.output}")
 

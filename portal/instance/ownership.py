@@ -14,11 +14,18 @@ from portal.instance.proc import identity
 
 NO_PORT = 0  # in the record of a command that serves nothing
 
+RESTORING = "restoring"  # lies in a data directory for as long as a restore fills it
+
 
 @contextmanager
-def own(data: Path, port: int, *, wait: bool = False) -> Iterator[None]:
-    """Own the instance for the time of the block; where another process does, wait for its end or end this one."""
+def own(data: Path, port: int, *, wait: bool = False, half_restored: bool = False) -> Iterator[None]:
+    """Own the instance for the time of the block; where another process does, wait for its end or end this one.
+
+    One that a restore has left half is refused to all but those that make it whole or take it away.
+    """
     _refuse_other_account(data)
+    if not half_restored and is_half_restored(data):
+        refuse(f"a restore into {data} was cut off: run it again with the same file, or manage.py reset")
     lay_out(data)
     with (data / "run" / "up.lock").open("w") as lock:
         try:
@@ -45,6 +52,11 @@ def make_run_directory(data: Path) -> Path:
         refuse(f"{directory} belongs to another account: have it removed, or choose another directory with --data.")
     directory.chmod(0o700)
     return directory
+
+
+def is_half_restored(data: Path) -> bool:
+    """Whether a restore has begun here and has not come to its end."""
+    return (data / RESTORING).exists()
 
 
 def _refuse_other_account(data: Path) -> None:

@@ -54,11 +54,15 @@ class Postgres:
         if self.cluster.exists():
             return
         draft = self.home / f"{MAJOR}.new"
+        self.make_at(draft)
+        draft.rename(self.cluster)
+
+    def make_at(self, draft: Path) -> None:
+        """Make an empty cluster, with role and database, in place of what is there. Raises Failed."""
         shutil.rmtree(draft, ignore_errors=True)
         self._run("initdb", "-U", "postgres", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
                   "--auth=peer", "--data-checksums", "--no-instructions", "-D", str(draft))  # fmt: skip
         self._run("postgres", "--single", "-D", str(draft), "postgres", stdin=ACCOUNTS)
-        draft.rename(self.cluster)
 
     def _run(self, program: str, *arguments: str, stdin: str = "") -> None:
         done = subprocess.run(
@@ -93,11 +97,16 @@ class Postgres:
 
         None of that server's processes is left by now, but its pid may be used again.
         """
-        (self.cluster / "pg_hba.conf").write_text(HBA)
-        (self.cluster / "pg_ident.conf").write_text(_own())
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
-        for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
-            (self.socket / name).unlink(missing_ok=True)
+        make_startable(self.cluster, self.socket)
+
+
+def make_startable(cluster: Path, socket: Path) -> None:
+    """Let this account in, and clear away what a killed server has left in its cluster and for its socket."""
+    (cluster / "pg_hba.conf").write_text(HBA)
+    (cluster / "pg_ident.conf").write_text(_own())
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
+        (socket / name).unlink(missing_ok=True)
 
 
 def _own() -> str:

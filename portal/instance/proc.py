@@ -9,6 +9,8 @@ from pathlib import Path
 
 from portal.bootstrap.running import start_time
 
+MARKS = (b"ARCHIPEL_ROLE=", b"ARCHIPEL_SERVICE=")
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -56,6 +58,11 @@ def of_instance(data: Path) -> list[int]:
     """Return the processes of this account that have ``ARCHIPEL_DATA=data`` in their environment."""
     wanted = b"ARCHIPEL_DATA=" + os.fsencode(data)
     return [pid for pid in pids() if pid != os.getpid() and wanted in _environment(pid).split(b"\0")]
+
+
+def started_for(data: Path) -> list[int]:
+    """Return those of them that a portal has started: a command that a person typed has no role and is no service."""
+    return [pid for pid in of_instance(data) if any(e.startswith(MARKS) for e in _environment(pid).split(b"\0"))]
 
 
 def send(pid: int, number: signal.Signals) -> None:

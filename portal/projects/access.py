@@ -8,12 +8,13 @@ import uuid
 from functools import partial
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext as _
 
 from portal.accounts.actors import account_of
 from portal.audit import actions as audit
 from portal.core import ids
 from portal.core.actors import Actor
-from portal.core.errors import Problem, not_found, permission_denied
+from portal.core.errors import Problem, conflict, not_found, permission_denied
 from portal.projects import permissions as table
 from portal.projects.models import Membership, Organization, Project, ProjectMembership
 from portal.projects.scopes import allowed_projects, narrowed, narrowed_in_organization
@@ -90,6 +91,13 @@ def require_in_organization(actor: Actor, organization: Organization, permission
     """The same for what is about an organization."""
     if permission not in permissions_in_organization(actor, organization):
         raise denied(actor, permission, on=on, organization_id=organization.id)
+
+
+def require_open(organization: Organization) -> None:
+    """Raise Problem ``organization_closed`` for what a closed organization refuses: all but reading and leaving."""
+    if organization.closed_at is not None:
+        detail = _("%(name)s is closed: what is there can be read, nothing new is made. An owner can reopen it.")
+        raise conflict("organization_closed", detail % {"name": organization.name}, organization=organization.public_id)
 
 
 def provider_permissions(actor: Actor) -> frozenset[str]:

@@ -5,15 +5,24 @@ Who may: see ``permissions``. Nobody gives or takes a role above their own, and 
 
 from django.db import transaction
 from django.db.models import TextChoices
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 from portal.audit import actions as audit
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, conflict, invalid, not_found, permission_denied
-from portal.projects import access
+from portal.projects import access, happenings
 from portal.projects import permissions as table
-from portal.projects.models import Membership, Organization, OrganizationRole, Project, ProjectMembership, ProjectRole
+from portal.projects.models import (
+    Invitation,
+    Membership,
+    Organization,
+    OrganizationRole,
+    Project,
+    ProjectMembership,
+    ProjectRole,
+)
 from portal.projects.slugs import with_free_slug
 
 
@@ -31,6 +40,7 @@ def create_project(actor: Actor, *, organization: Organization, name: str, slug:
     Raises Problem: ``permission_denied``, ``invalid_arguments`` (bad or taken slug, no name).
     """
     access.require_in_organization(actor, organization, "project.create", on=organization.slug)
+    access.require_open(organization)
     return with_free_slug(name, slug, lambda name, slug: _new_project(actor, organization, name, slug))
 
 
@@ -42,11 +52,11 @@ def set_membership(actor: Actor, *, organization: Organization, user: User, role
     """
     old = check_membership(actor, organization=organization, user=user, role=role)
     with transaction.atomic():
-        _lock(organization, user, old)
+        access.require_open(lock(organization, user, old))
         _keep_an_owner(organization, user, old, role)
         if old != role:
             Membership.objects.update_or_create(organization=organization, user=user, defaults={"role": role})
-            _record(actor, "organization.set_role", user, organization, None, {"role": [old, role]})
+            record(actor, "organization.set_role", user, organization, None, {"role": [old, role]})
     return Membership.objects.get(organization=organization, user=user)
 
 
@@ -54,6 +64,8 @@ def check_membership(actor: Actor, *, organization: Organization, user: User, ro
     """Return somebody's present role if the actor may give them another one. Raises as ``set_membership``."""
     access.require_in_organization(actor, organization, "organization.members", on=organization.slug)
     check_role(role, OrganizationRole)
+    if user.is_machine:  # its roles are `machines.change`'s, which never makes it an owner
+        raise not_found()
     old = role_in_organization(organization, user)
     _refuse_above_own(actor, organization, old, role)
     return old
@@ -71,11 +83,13 @@ def remove_membership(actor: Actor, *, organization: Organization, user: User) -
         access.require_in_organization(actor, organization, "organization.members", on=organization.slug)
         _refuse_above_own(actor, organization, old, None)
     with transaction.atomic():
-        _lock(organization, user, old)
+        lock(organization, user, old)
         _keep_an_owner(organization, user, old, None)
         ProjectMembership.objects.filter(project__organization=organization, user=user).delete()
         Membership.objects.filter(organization=organization, user=user).delete()
-        _record(actor, "organization.remove_member", user, organization, None, {"role": [old, None]})
+        made = Invitation.objects.filter(organization=organization, invited_by=user, accepted_at=None, revoked_at=None)
+        made.update(revoked_at=timezone.now())
+        record(actor, "organization.remove_member", user, organization, None, {"role": [old, None]})
 
 
 def set_project_role(actor: Actor, *, project: Project, user: User, role: str | None) -> None:
@@ -92,6 +106,8 @@ def set_project_role(actor: Actor, *, project: Project, user: User, role: str | 
         raise access.denied(actor, "project.members", on=project.slug, organization_id=project.organization_id)
     with transaction.atomic():
         organization = Organization.objects.select_for_update().get(id=project.organization_id)
+        if role is not None:
+            access.require_open(organization)
         if role_in_organization(organization, user) is None:
             raise conflict("not_a_member", _("Only members of the organization can have a role in its projects."))
         if old == role:
@@ -100,7 +116,7 @@ def set_project_role(actor: Actor, *, project: Project, user: User, role: str | 
             ProjectMembership.objects.filter(project=project, user=user).delete()
         else:
             ProjectMembership.objects.update_or_create(project=project, user=user, defaults={"role": role})
-        _record(actor, "project.set_role", user, organization, project, {"role": [old, role]})
+        record(actor, "project.set_role", user, organization, project, {"role": [old, role]})
 
 
 def role_in_organization(organization: Organization, user: User) -> str | None:
@@ -149,22 +165,23 @@ def _refuse_above_own(actor: Actor, organization: Organization, old: str | None,
         raise access.denied(actor, "organization.members", on=organization.slug, organization_id=organization.id)
 
 
-def _lock(organization: Organization, user: User, expected: str | None) -> None:
+def lock(organization: Organization, user: User, expected: str | None) -> Organization:
     """Let one change of members happen at a time; what was judged before must still be so."""
-    Organization.objects.select_for_update().get(pk=organization.pk)
+    locked = Organization.objects.select_for_update().get(pk=organization.pk)
     if role_in_organization(organization, user) != expected:
         raise conflict("changed_meanwhile", _("Somebody else has just changed this role. Look again."))
+    return locked
 
 
 def _keep_an_owner(organization: Organization, user: User, old: str | None, new: str | None) -> None:
     if old != OrganizationRole.OWNER or new == OrganizationRole.OWNER:
         return
-    others = Membership.objects.filter(organization=organization, role=OrganizationRole.OWNER, user__is_active=True)
-    if not others.exclude(user=user).exists():
+    others = Membership.objects.filter(organization=organization, role=OrganizationRole.OWNER).exclude(user=user)
+    if not others.filter(user__is_active=True, user__machine_of=None).exists():
         raise conflict("last_owner", _("This is the last owner. Make somebody else an owner first."))
 
 
-def _record(
+def record(
     actor: Actor,
     action: str,
     user: User,
@@ -183,3 +200,4 @@ def _record(
         project_id=project.id if project else None,
         changes=changes,
     )
+    happenings.roles_changed(actor, action, user, organization, project, changes)

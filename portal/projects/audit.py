@@ -1,66 +1,72 @@
 """Says which part of the audit log somebody may read, and gives its rows the names that people know."""
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.timezone import is_naive, make_aware
+from django.conf import settings
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
+from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from portal.accounts.actors import account_of
-from portal.accounts.models import User
+from portal.accounts.models import ApiToken, User
 from portal.audit.models import AuditEvent
-from portal.audit.queries import Audience, Filters, events_for
+from portal.audit.queries import Audience, events_for
 from portal.core import ids
 from portal.core.actors import Actor
-from portal.core.api.pagination import parameter
-from portal.core.errors import invalid
+from portal.core.errors import not_found
 from portal.projects import access
+from portal.projects.audit_filters import FILTERS, OUTCOMES, filters_of, known_people
 
-OUTCOMES = ("done", "denied")
-FILTERS = ("organization", "project", "target", "actor", "action", "outcome", "since", "until")
+__all__ = [
+    "FILTERS",
+    "OUTCOMES",
+    "access_event",
+    "actor_name",
+    "events",
+    "public_actor",
+    "public_target",
+    "target_name",
+    "where",
+]
 PREFIXES = {
     "organization": "org",
     "project": "proj",
     "user": "user",
+    "service_account": "sa",
     "token": "tok",
     "service": "svc",
+    "invitation": "inv",
     "operation": "op",
+    "invitation": "inv",
+    "quota_request": "qreq",
 }
+Addresses = Callable[[Actor, Mapping[str, set[uuid.UUID]]], Mapping[uuid.UUID, str]]
 
 
 def events(actor: Actor, query: Mapping[str, str]) -> QuerySet[AuditEvent]:
     """Return the events that an actor may read, kept by the filters of a page or API call.
 
-    ``query``: organization, project (slug or id), target, actor (ids), action, outcome, since, until. Raises Problem:
-    ``not_found`` for what is not there, ``permission_denied`` where the log is not the actor's to read,
-    ``invalid_arguments``.
+    ``query``: ``FILTERS``. Raises Problem: ``not_found`` for what is not there, ``permission_denied`` where the log is
+    not the actor's to read, ``invalid_arguments``.
     """
     audience = Audience(
         access.visible_organizations(actor, "audit.read"),
         access.visible_projects(actor, "audit.read"),
         actor.id if actor.scopes is None else None,
+        ApiToken.objects.filter(user_id=account_of(actor)).values("id"),
     )
     return _with_names(actor, events_for(audience, filters_of(actor, query)))
 
 
-def filters_of(actor: Actor, query: Mapping[str, str]) -> Filters:
-    filters = Filters(
-        target_id=_id(query, "target"),
-        actor_id=_id(query, "actor"),
-        action=query.get("action", "").replace("\0", "") or None,
-        outcome=_outcome(query),
-        since=_time(query, "since"),
-        until=_time(query, "until"),
-    )
-    if ref := query.get("project"):
-        return replace(filters, project_id=access.access_project(actor, ref, "audit.read").id)
-    if ref := query.get("organization"):
-        return replace(filters, organization_id=access.access_organization(actor, ref, "audit.read").id)
-    return filters
+def access_event(actor: Actor, public_id: str) -> AuditEvent:
+    """Return one event that the actor may read. Raises Problem ``not_found``."""
+    key = ids.decode("aud", public_id)
+    event = events(actor, {}).filter(id=key).first() if key else None
+    if event is None:
+        raise not_found()
+    return event
 
 
 def actor_name(event: AuditEvent) -> str:
@@ -83,43 +89,45 @@ def public_target(event: AuditEvent) -> str | None:
     return ids.encode(PREFIXES.get(event.target_kind, event.target_kind.replace("_", "")), event.target_id)
 
 
+def public_actor(event: AuditEvent) -> str | None:
+    """Return the public id of who did it."""
+    prefix = "sa" if event.actor_kind == "service_account" else "user"
+    return ids.encode(prefix, event.actor_id) if event.actor_id else None
+
+
+def where(actor: Actor, shown: Iterable[AuditEvent]) -> dict[uuid.UUID, str]:
+    """Return the addresses of what events are about, as far as the reader may see it: a query or two for a page."""
+    wanted: dict[str, set[uuid.UUID]] = {}
+    for event in shown:
+        if event.target_id:
+            wanted.setdefault(event.target_kind, set()).add(event.target_id)
+    found: dict[uuid.UUID, str] = {}
+    for name in settings.AUDIT_TARGETS:
+        ask: Addresses = import_string(name)
+        found.update(ask(actor, wanted))
+    return found
+
+
+def addresses(actor: Actor, wanted: Mapping[str, set[uuid.UUID]]) -> dict[uuid.UUID, str]:
+    """Answer ``where`` for organizations and projects."""
+    found: dict[uuid.UUID, str] = {}
+    kinds = (
+        ("organization", "organization_detail", access.visible_organizations),
+        ("project", "project_detail", access.visible_projects),
+    )
+    for kind, page, visible in kinds:
+        rows = visible(actor).filter(id__in=wanted[kind]).values_list("id", "slug") if wanted.get(kind) else ()
+        found |= {key: reverse(page, args=[slug]) for key, slug in rows}
+    return found
+
+
 def _with_names(actor: Actor, rows: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
     """Add who acted and on whom, in the same query: readers know the people of their own organizations alone."""
     person, target = User.objects.filter(id=OuterRef("actor_id")), User.objects.filter(id=OuterRef("target_id"))
-    known = Q(memberships__organization__in=access.visible_organizations(actor)) | Q(id=account_of(actor))
+    known = known_people(actor).values("id")
+    called = Case(When(machine_of=None, then=F("email")), default=F("name"))
     return rows.annotate(
-        actor_email=Subquery(person.filter(known).values("email")[:1]),
-        target_email=Subquery(target.filter(known).values("email")[:1]),
+        actor_email=Subquery(person.filter(id__in=known).values(called=called)[:1]),
+        target_email=Subquery(target.filter(id__in=known).values(called=called)[:1]),
         by_provider=Exists(person.filter(Q(is_operator=True) | Q(is_support=True))),
     )
-
-
-def _id(query: Mapping[str, str], name: str) -> uuid.UUID | None:
-    text = query.get(name)
-    if not text:
-        return None
-    key = ids.decode(text.partition("_")[0], text)
-    if key is None:
-        raise invalid(parameter(name, "id", _("Give an id as the API shows it, such as svc_ and 26 characters.")))
-    return key
-
-
-def _outcome(query: Mapping[str, str]) -> str | None:
-    text = query.get("outcome") or None
-    if text is not None and text not in OUTCOMES:
-        raise invalid(parameter("outcome", "choice", _("Choose done or denied.")))
-    return text
-
-
-def _time(query: Mapping[str, str], name: str) -> datetime | None:
-    text = query.get(name, "").replace(" ", "+")  # a plus of the zone that was not escaped
-    if not text:
-        return None
-    try:
-        date = parse_date(text)
-        moment = datetime(date.year, date.month, date.day) if date else parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise invalid(parameter(name, "time", _("Give a date or an RFC 3339 time, such as 2026-11-23T10:00:00Z.")))
-    return make_aware(moment) if is_naive(moment) else moment

@@ -26,11 +26,13 @@ class ProjectForm(forms.Form):
 
 
 class MemberForm(forms.Form):
-    """Adds somebody who has an account here to the organization, with a role in the project."""
+    """Gives a member of the organization a role in the project, or invites somebody else with both roles."""
 
-    email = forms.EmailField(label=_("Email"))
+    email = forms.EmailField(label=_("Email"), max_length=254)
     organization_role = forms.ChoiceField(
-        label=_("Role in the organization"), choices=OrganizationRole.choices, initial=OrganizationRole.MEMBER
+        label=_("Role in the organization, if they are new to it"),
+        choices=OrganizationRole.choices,
+        initial=OrganizationRole.MEMBER,
     )
     project_role = forms.ChoiceField(
         label=_("Role in this project"),

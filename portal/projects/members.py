@@ -1,13 +1,15 @@
-"""Adds people to a project and changes both of their roles at once, for page and API alike."""
+"""Adds people to a project and changes their roles together, for page and API alike."""
+
+from collections.abc import Mapping
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 from portal.core.actors import Actor
-from portal.core.errors import FieldError, invalid
-from portal.projects import access, actions
-from portal.projects.models import Project, ProjectRole
+from portal.core.errors import FieldError, escape, invalid
+from portal.projects import access, actions, inviting
+from portal.projects.models import Organization, Project, ProjectRole
 
 
 def add_member(actor: Actor, *, project: Project, email: str, organization_role: str, project_role: str) -> User:
@@ -20,6 +22,52 @@ def add_member(actor: Actor, *, project: Project, email: str, organization_role:
     return user
 
 
+def add_or_invite(
+    actor: Actor, *, project: Project, email: str, organization_role: str, project_role: str
+) -> inviting.Issued | None:
+    """Give a member of the organization a role in the project; invite anybody else, with an account or without.
+
+    Raises Problem as ``set_roles`` and ``inviting.invite``; ``invalid_arguments`` where the actor may not invite.
+    """
+    access.require(actor, project, "project.members", on=project.slug)
+    organization = project.organization
+    user = User.objects.filter(email__iexact=email, memberships__organization=organization, is_active=True).first()
+    if user is not None:
+        set_roles(actor, project=project, user=user, organization_role=None, project_role=project_role or None)
+        return None
+    if not inviting.givable_roles(actor, organization):
+        detail = _("Nobody of %(organization)s has this address. Ask an admin of it to invite them.")
+        raise invalid(FieldError("/email", "not_a_member", detail % {"organization": organization.name}))
+    roles = {project.slug: project_role} if project_role else {}
+    return inviting.invite(actor, organization=organization, email=email, role=organization_role, project_roles=roles)
+
+
+def set_all_roles(
+    actor: Actor,
+    *,
+    organization: Organization,
+    user: User,
+    organization_role: str | None,
+    project_roles: Mapping[str, str | None],
+) -> None:
+    """Set somebody's role in an organization (None: it stays) and, by slug, in its projects: all or none.
+
+    An empty role of a project takes it away. Raises as ``actions.set_membership`` and ``actions.set_project_role``;
+    ``invalid_arguments`` naming each unknown project.
+    """
+    access.require_in_organization(actor, organization, "organization.members", on=organization.slug)
+    projects = {project.slug: project for project in organization.projects.filter(slug__in=list(project_roles))}
+    unknown = [f"/project_roles/{escape(slug[:80])}" for slug in project_roles if slug not in projects]
+    if unknown:
+        detail = _("The organization has no such project.")
+        raise invalid(*[FieldError(pointer, "unknown_project", detail) for pointer in unknown])
+    with transaction.atomic():
+        if organization_role:
+            actions.set_membership(actor, organization=organization, user=user, role=organization_role)
+        for slug, role in project_roles.items():
+            actions.set_project_role(actor, project=projects[slug], user=user, role=role or None)
+
+
 def check_addition(actor: Actor, *, project: Project, email: str, organization_role: str) -> tuple[User, str | None]:
     """Return the person and the role that they need in the organization, if the actor may add them.
 
@@ -27,7 +75,7 @@ def check_addition(actor: Actor, *, project: Project, email: str, organization_r
     Raises Problem: ``permission_denied``, ``invalid_arguments``.
     """
     access.require(actor, project, "project.members", on=project.slug)
-    user = User.objects.filter(email__iexact=email, is_active=True).first()
+    user = User.objects.filter(email__iexact=email, is_active=True, machine_of=None).first()
     if user is None:
         detail = _("Nobody here has this address. Ask your operator to make an account first.")
         raise invalid(FieldError("/email", "unknown", detail))

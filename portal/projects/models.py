@@ -52,7 +52,6 @@ class Project(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="projects")
     slug = models.SlugField(unique=True, max_length=63)
     name = models.CharField(max_length=120)
-    max_services = models.PositiveIntegerField(default=200)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -5,11 +5,11 @@ from portal.projects.models import ProjectRole as Proj
 
 # service.read: all of a service but secrets · service.create / spend: what costs money · service.operate: day-2 work ·
 # service.secrets: reveal and rotate credentials · service.delete · project.* and organization.*: as they say
-# (machines: service accounts and their tokens) · quota.request: ask for more.
+# (machines: service accounts and their tokens; people: see all who belong to it) · quota.request: ask for more.
 VIEW = frozenset({"project.read", "service.read"})
 DEVELOP = VIEW | {"service.create", "service.operate", "service.spend", "service.secrets", "service.delete"}
 PROJECT_ADMIN = DEVELOP | {"project.edit", "project.members", "audit.read", "quota.request"}
-AUDITOR = VIEW | {"organization.read", "audit.read", "costs.read"}
+AUDITOR = VIEW | {"organization.read", "organization.people", "audit.read", "costs.read"}
 ORGANIZATION_ADMIN = (
     PROJECT_ADMIN
     | AUDITOR
@@ -35,7 +35,9 @@ SUPPORT = VIEW | {"organization.read"}
 EVERYTHING = BY_ORGANIZATION_ROLE[Org.OWNER] | OPERATOR
 
 # What a token's scope leaves of a role: ``read`` reads and never reveals a secret.
-READ_SCOPE = frozenset({"project.read", "service.read", "organization.read", "audit.read", "costs.read"})
+READ_SCOPE = frozenset(
+    {"project.read", "service.read", "organization.read", "organization.people", "audit.read", "costs.read"}
+)
 
 
 def organization_permissions(role: str | None) -> frozenset[str]:

@@ -10,7 +10,7 @@ from portal.accounts.models import User
 from portal.core import ids
 from portal.core.actors import Actor
 from portal.core.errors import not_found
-from portal.projects import access
+from portal.projects import access, quotas
 from portal.projects.models import Membership, Organization, OrganizationRole, Project, ProjectRole
 from portal.projects.permissions import project_permissions
 
@@ -52,7 +52,7 @@ def projects_of(actor: Actor) -> QuerySet[Project]:
         "organization__memberships", condition=Q(organization__memberships__user_id=account_of(actor))
     )
     return (
-        access.own_projects(actor)
+        quotas.with_services_limit(access.own_projects(actor))
         .select_related("organization")
         .annotate(in_project=in_project, in_organization=in_organization)
         .annotate(project_role=F("in_project__role"), organization_role=F("in_organization__role"))
@@ -80,9 +80,10 @@ def _current_project(request: HttpRequest, actor: Actor) -> Project | None:
 def members_of(project: Project, *, everybody: bool) -> list[Member]:
     """Return who may see the project, by mail address, with both roles; or everybody in its organization."""
     roles = dict(project.memberships.values_list("user_id", "role"))
-    memberships = Membership.objects.filter(organization=project.organization_id).select_related("user")
-    people = [Member(m.user, m.role, roles.get(m.user_id)) for m in memberships.order_by("user__email")]
-    return [person for person in people if everybody or person.sees_project]
+    people = Membership.objects.filter(organization=project.organization_id, user__machine_of=None)
+    memberships = people.select_related("user")
+    found = [Member(m.user, m.role, roles.get(m.user_id)) for m in memberships.order_by("user__email")]
+    return [person for person in found if everybody or person.sees_project]
 
 
 def member_of(project: Project, user: User) -> Member:
@@ -95,7 +96,7 @@ def member_of(project: Project, user: User) -> Member:
 def access_member(project: Project, public_id: str) -> User:
     """Return a person of the project's organization. Raises Problem ``not_found``."""
     key = ids.decode("user", public_id)
-    people = User.objects.filter(memberships__organization=project.organization_id)
+    people = User.objects.filter(memberships__organization=project.organization_id, machine_of=None)
     user = people.filter(id=key).first() if key else None
     if user is None:
         raise not_found()

@@ -1,4 +1,4 @@
-"""Who says no to an order: the project's limit, and whatever ``settings.ADMISSION`` names (budgets, policies)."""
+"""Who says no to an order: limits of project and organization, and what ``settings.ADMISSION`` names (budgets …)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,17 +10,23 @@ from django.utils.translation import gettext as _
 
 from portal.clusters.models import Cluster
 from portal.core.actors import Actor
+from portal.core.api.shapes import plain_number
 from portal.core.errors import Problem
 from portal.core.offerings import Offering, Plan
 from portal.core.specs import Spec
-from portal.projects.models import Project
+from portal.projects import access
+from portal.projects import quotas as limits
+from portal.projects.models import Organization, Project
+from portal.resources import quotas
 from portal.resources.models import Resource
-from portal.resources.parts import PlannedPart, with_parts_of_parts
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be admitted. ``resource`` is set where an existing service changes."""
+    """What is to be admitted. ``resource`` is set where an existing service changes.
+
+    ``moves``: it comes from another project of the same organization, whose own limits it counts for already.
+    """
 
     actor: Actor
     project: Project
@@ -29,42 +35,66 @@ class Request:
     cluster: Cluster
     spec: Spec
     resource: Resource | None = None
+    moves: bool = False
 
     @property
-    def brings(self) -> tuple[PlannedPart, ...]:
-        """What comes along, however deep."""
-        return tuple(with_parts_of_parts(self.offering, self.plan, self.spec))
+    def after(self) -> quotas.Amounts:
+        """What it takes of the project's limits once it is done, with all that comes along."""
+        return quotas.planned(self.offering, self.plan, self.spec)
 
     @property
-    def adds(self) -> int:
-        """How many services there would be more."""
-        if self.resource is None:
-            return 1 + len(self.brings)
-        row = self.resource
-        return len(self.brings) - len(tuple(with_parts_of_parts(row.offering, row.plan, row.load_spec())))
+    def before(self) -> quotas.Amounts:
+        """What the service takes of them now; nothing where it is new or comes back from the bin."""
+        return quotas.taken_by(self.resource) if self.resource else {}
 
 
 def admit(request: Request) -> None:
-    """Ask everybody; the first who refuses raises a Problem. Counting happens under a lock on the project."""
+    """Ask everybody; the first who refuses raises a Problem. Organization and project are locked while it counts."""
+    organization = Organization.objects.select_for_update(no_key=True).get(id=request.project.organization_id)
+    access.require_open(organization)
     project = Project.objects.select_for_update(no_key=True).get(id=request.project.id)
-    if request.adds > 0:
-        _within_limit(project, request.adds)
+    project.organization = organization
+    _within_limits(project, request.after, request.before, of_project_alone=request.moves)
     for name in settings.ADMISSION:
         judge: Callable[[Request], None] = import_string(name)
         judge(request)
 
 
-def _within_limit(project: Project, adds: int) -> None:
-    current = Resource.objects.living().filter(project=project).count()
-    if current + adds <= project.max_services:
+def _within_limits(
+    project: Project, after: quotas.Amounts, before: quotas.Amounts, *, of_project_alone: bool = False
+) -> None:
+    if all(amount <= before.get(name, 0) for name, amount in after.items()):
         return
-    detail = _("Project %(project)s has %(current)d of %(limit)d services. Delete one, or ask for more.") % {
-        "project": project.slug,
-        "current": current,
-        "limit": project.max_services,
+    for effect in quotas.effects(project, after, before):
+        if effect.exceeds and (effect.project or not of_project_alone):
+            raise _exceeded(project, effect)
+
+
+def _exceeded(project: Project, effect: quotas.Effect) -> Problem:
+    """Return the refusal: which limit, how it stands, what was asked for, and where more can be asked for."""
+    place = f"/projects/{project.slug}" if effect.project else f"/organizations/{project.organization.slug}"
+    words = {
+        "what": limits.resources().get(effect.resource, effect.resource),
+        "used": plain_number(effect.used),
+        "limit": effect.limit,
+        "adds": plain_number(effect.adds),
+        "place": f"{place}/quotas",
     }
-    extra = {"resource": "services", "quota": project.max_services, "current": current, "requested": adds}
-    raise Problem("quota_exceeded", HTTPStatus.FORBIDDEN, detail, extra=extra)
+    detail = (
+        _("The project's limit is reached: %(what)s, %(used)s of %(limit)s in use and %(adds)s more asked for.")
+        if effect.project
+        else _("The organization's limit is reached: %(what)s, %(used)s of %(limit)s in use, %(adds)s more asked for.")
+    )
+    remedy = _("Delete or shrink something, or ask for more at %(place)s.")
+    extra = {
+        "resource": effect.resource,
+        "quota": effect.limit,
+        "current": words["used"],
+        "requested": words["adds"],
+        "project": effect.project or None,
+        "help": words["place"],
+    }
+    return Problem("quota_exceeded", HTTPStatus.FORBIDDEN, f"{detail} {remedy}" % words, extra=extra)
 
 
 def one_organization_without_isolation(request: Request) -> None:

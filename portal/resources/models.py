@@ -52,6 +52,7 @@ class DeletionPolicy(models.TextChoices):
 
 # As ``querysets`` has them: indexes of lists hold what lists show.
 LISTED = Q(purged_at__isnull=True, deleted_at__isnull=True, owner__isnull=True)
+COUNTED = Q(purged_at__isnull=True, deletion_requested_at__isnull=True)
 BINNED = Q(purged_at__isnull=True, deleted_at__isnull=False, owner__isnull=True)
 
 
@@ -76,6 +77,9 @@ class Resource(models.Model):
     spec = models.JSONField(default=dict)
     spec_version = models.PositiveSmallIntegerField(default=1)
     tags = models.JSONField(default=dict, blank=True)
+    vcpu = models.DecimalField(max_digits=12, decimal_places=3, default=0)  # this and the next two: see quotas.measure
+    memory_mib = models.PositiveBigIntegerField(default=0)
+    storage_gib = models.PositiveBigIntegerField(default=0)
     running = models.BooleanField(default=True)
     restarts = models.PositiveIntegerField(default=0)
     origin = models.JSONField(null=True, blank=True)  # see core.drivers.Origin
@@ -132,6 +136,12 @@ class Resource(models.Model):
             models.Index(fields=["next_reconcile_at"], condition=Q(next_reconcile_at__isnull=False), name="due"),
             models.Index(fields=["project", "id"], condition=LISTED, name="listed"),
             models.Index(fields=["project", "id"], condition=BINNED, name="binned"),
+            models.Index(
+                fields=["project"],
+                include=["offering_slug", "vcpu", "memory_mib", "storage_gib"],
+                condition=COUNTED,
+                name="counted",
+            ),
             models.Index(fields=["project", "name", "id"], name="by_name"),
             models.Index(fields=["name", "id"], condition=LISTED, name="by_name_anywhere"),
             models.Index(fields=["project", "state", "id"], condition=LISTED, name="by_state"),

@@ -153,5 +153,6 @@ def connections(resource: Resource) -> tuple[Connection, ...]:
 
 
 def names_of(people: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, str]:
-    """Return the mail addresses of people by id, for pages that show who did something."""
-    return dict(User.objects.filter(id__in={person for person in people if person}).values_list("id", "email"))
+    """Return the mail addresses of people, and names of service accounts, by id, for pages that show who did it."""
+    rows = User.objects.filter(id__in={person for person in people if person})
+    return {row.id: row.label for row in rows.only("id", "email", "name", "machine_of")}

@@ -1,16 +1,20 @@
 """The console's addresses of services, included at the root. What has a fixed word comes before the kinds of parts."""
 
+from django.contrib import admin
 from django.urls import path
 
 from portal.core.htmx import signed_in as seen
 from portal.resources.views import (
     activity,
     children,
+    closing,
     connect,
     logs,
     many,
     metrics,
+    moving,
     operations,
+    packages,
     restore,
     service,
     services,
@@ -25,7 +29,11 @@ CREDENTIAL = f"{SERVICE}/connect/<str:credential_id>"
 CHILD = f"{SERVICE}/<slug:kind>/<str:child_id>"
 
 urlpatterns = [
+    path("admin/packages", admin.site.admin_view(packages.packages), name="packages"),
+    path("admin/packages/refetch", admin.site.admin_view(packages.refetch), name="refetch_package"),
     path("services", seen(services.service_list), name="services"),
+    path("organizations/<str:organization>/close", seen(closing.organization_close), name="organization_close"),
+    path("organizations/<str:organization>/close/bin", seen(closing.delete_all), name="organization_delete_all"),
     path("operations/<str:operation_id>", seen(operations.operation), name="operation"),
     path("operations/<str:operation_id>/cancel", seen(operations.cancel), name="cancel_operation"),
     path("download/<str:token>", shared.shared, name="shared_download"),  # for curl: the link stands in for a session
@@ -45,6 +53,7 @@ urlpatterns = [
     path(f"{SERVICE}/resize", seen(verbs.resize), name="resize"),
     path(f"{SERVICE}/delete", seen(verbs.delete), name="delete"),
     path(f"{SERVICE}/undelete", seen(verbs.undelete), name="undelete"),
+    path(f"{SERVICE}/move", seen(moving.move), name="move"),
     path(f"{SERVICE}/do/<slug:verb>", seen(verbs.do), name="do"),
     path(f"{SERVICE}/<slug:kind>", seen(children.children), name="children"),
     path(f"{SERVICE}/<slug:kind>/new", seen(children.new), name="new_child"),

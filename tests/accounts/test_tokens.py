@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from portal.accounts import actions, queries
@@ -150,10 +151,58 @@ def test_the_page_makes_lists_and_revokes(developer: User, client_of: Callable[[
 
 
 def test_the_page_says_what_is_wrong(developer: User, client_of: Callable[[User], Client]) -> None:
-    page = client_of(developer).post("/account/tokens", {"name": "x", "access": "read", "projects": "Not A Slug"})
+    page = client_of(developer).post("/account/tokens", {"name": "x", "access": "read", "projects": "other-prod"})
     assert page.status_code == 422
-    assert "Scopes are read, write" in page.content.decode()
+    assert "other-prod is not one of the available choices" in page.content.decode()
     assert not ApiToken.objects.exists()
+
+
+def test_the_page_offers_one_s_own_projects_alone(
+    developer: User, stranger: User, client_of: Callable[[User], Client]
+) -> None:
+    page = client_of(developer).get("/account/tokens").content.decode()
+    assert "No tokens yet" in page
+    assert "Acme production" in page
+    assert "Other production" not in page
+    assert "Other production" in client_of(stranger).get("/account/tokens").content.decode()
+
+
+@pytest.mark.parametrize(("days", "mark"), [(3, "Soon"), (30, ""), (None, "Never")])
+def test_the_page_marks_what_ends_soon_and_what_never_ends(
+    developer: User, client_of: Callable[[User], Client], days: int | None, mark: str
+) -> None:
+    token, _plain = token_of(developer)
+    end = timezone.now() + datetime.timedelta(days=days) if days else None
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=end)
+    table = (
+        client_of(developer).get("/account/tokens").content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    )
+    assert {word for word in ("Soon", "Never") if word in table} == ({mark} if mark else set())
+
+
+def test_the_last_use_is_written_once_a_minute(developer: User) -> None:
+    token, plain = token_of(developer)
+    client = APIClient(headers={"Authorization": f"Bearer {plain}"})
+    assert client.get(TOKENS).json()["items"][0]["last_used_at"] is not None
+    for ago, is_written in ((30, False), (61, True)):
+        before = timezone.now() - datetime.timedelta(seconds=ago)
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=before)
+        client.get(TOKENS)
+        token.refresh_from_db()
+        assert (token.last_used_at != before) is is_written
+
+
+def test_each_token_has_a_limit_of_its_own_and_is_told_of_it(
+    developer: User, api_of: ApiOf, settings: Settings
+) -> None:
+    settings.API_RATE, settings.API_BURST = 1, 2
+    one, other = api_of(developer), api_of(developer)
+    left = [one.get(TOKENS)["RateLimit"].partition(";t=")[0] for _request in range(2)]
+    assert left == ['"default";r=1', '"default";r=0']
+    refused = one.get(TOKENS)
+    assert (refused.status_code, refused["RateLimit-Policy"]) == (429, '"default";q=2;w=2')
+    assert int(refused["Retry-After"]) >= 1
+    assert other.get(TOKENS).status_code == 200
 
 
 def test_listing_hides_what_is_dead(developer: User, actor_of: ActorOf) -> None:

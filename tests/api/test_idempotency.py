@@ -14,6 +14,7 @@ from portal.accounts.models import User
 from portal.projects.models import Project, ProjectMembership
 from portal.resources.api import idempotency
 from portal.resources.models import IdempotencyKey, Operation, Resource
+from tests.fixtures import limit
 
 ORDERS = "/api/v1/projects/acme-prod/services"
 BOX = {"name": "box", "offering": "toy"}
@@ -64,9 +65,9 @@ def test_without_a_key_each_request_acts(api: APIClient, project: Project) -> No
 @pytest.mark.django_db
 def test_a_refused_request_leaves_no_key_and_may_be_mended(api: APIClient, project: Project) -> None:
     assert send(api, "k-1", {**BOX, "plan": "nope"}).status_code == 422
-    Project.objects.update(max_services=0)
+    limit(Project.objects.get(), 0)
     assert send(api, "k-1").json()["code"] == "quota_exceeded"
-    Project.objects.update(max_services=9)
+    limit(Project.objects.get(), 9)
     assert not IdempotencyKey.objects.exists()
     assert send(api, "k-1").status_code == 202
 

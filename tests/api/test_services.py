@@ -12,6 +12,7 @@ from portal.accounts.models import User
 from portal.projects.models import Project
 from portal.resources.models import Operation, Resource
 from tests.api.shapes import fits
+from tests.fixtures import limit
 from tests.resources.conftest import turn
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +95,7 @@ def test_a_taken_name_and_a_full_project_are_refused(api: APIClient, project: Pr
     assert api.post(ORDERS, {"name": "box", "offering": "toy"}).status_code == 202
     taken = api.post(ORDERS, {"name": "box", "offering": "toy"})
     assert (taken.status_code, taken.json()["code"]) == (409, "name_taken")
-    Project.objects.update(max_services=1)
+    limit(project, 1)
     full = api.post(ORDERS, {"name": "box-2", "offering": "toy"})
     assert (full.status_code, full.json()["code"], full.json()["quota"]) == (403, "quota_exceeded", 1)
 
@@ -123,7 +124,7 @@ def test_a_stranger_finds_no_project_and_nobody_gets_in_without_a_token(
 @pytest.fixture
 def many(order: Callable[..., Operation], project: Project) -> list[str]:
     """120 services with tags, every third one protected by nothing but its name."""
-    Project.objects.update(max_services=500)
+    limit(Project.objects.get(), 500)
     names = [f"box-{n:03}" for n in range(120)]
     for n, name in enumerate(names):
         order(name, tags={"env": "dev" if n % 2 else "prod", f"third-{n % 3}": ""})

@@ -200,7 +200,7 @@ def test_the_page_filters_pages_and_names_mistakes(
     assert "n50" in first.content.decode()
     assert "n00" not in first.content.decode()
     second = client.get("/audit", {"action": "project.edit", "cursor": first.context["page"]["next_cursor"]})
-    assert [line["event"].target_name for line in second.context["lines"]] == ["n00"]
+    assert [line.event.target_name for line in second.context["lines"]] == ["n00"]
     assert client.get("/audit", {"outcome": "maybe"}).status_code == 422
     assert client.get("/audit", {"project": "other-prod"}).status_code == 404
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from tests.chaos.ledger import Book, Content, Rows, Writer, differences, taken_between
 from tests.chaos.patient import PATIENCE, Patient, Refused
+from tests.chaos.stores import Store
 from tests.journeys.instance import eventually
 
-PLANS = ("free", "dev-2", "standard-4", "standard-8")  # disks never shrink, so it goes upwards only
 Operation = dict[str, Any]
 Excuse = Callable[[float, float], str]  # which fault fell between two moments
 
@@ -24,9 +24,9 @@ Excuse = Callable[[float, float], str]  # which fault fell between two moments
 class Customer(threading.Thread):
     """Works until told to stop; ``error`` is what went wrong. ``done`` counts operations that have ended."""
 
-    def __init__(self, api: Patient, name: str, seed: str, excuse: Excuse) -> None:
+    def __init__(self, api: Patient, store: Store, name: str, seed: str, excuse: Excuse) -> None:
         super().__init__(daemon=True, name=name)
-        self.api, self.excuse = api, excuse
+        self.api, self.store, self.excuse = api, store, excuse
         self.chance = random.Random(f"{seed} {name}")
         self.stopping = threading.Event()
         self.error: BaseException | None = None
@@ -89,15 +89,16 @@ class Customer(threading.Thread):
 
     def order(self) -> None:
         """Order a service, begin to write into it, and make a first backup."""
-        body = {"name": self.fresh("db"), "offering": "postgresql", "plan": self.chance.choice(PLANS[:2])}
-        book = self._receive(self.begin("POST", "/api/v1/projects/demo/services", body), body, {"defaultdb": Rows()})
+        store = self.store
+        body = {"name": self.fresh("db"), "offering": store.offering, "plan": self.chance.choice(store.plans[:2])}
+        book = self._receive(self.begin("POST", "/api/v1/projects/demo/services", body), body, {store.first: Rows()})
         if not book.connection:
             self.wipe(book)
             return
         self.back_up(book)
 
     def _receive(self, started: tuple[Operation, float], body: dict[str, str], content: Content) -> Book:
-        book = Book(started[0]["service"], body["name"], body["plan"], content)
+        book = Book(self.store, started[0]["service"], body["name"], body["plan"], content)
         self.books.append(book)
         if self.end(started) == "failed":
             return book
@@ -133,7 +134,7 @@ class Customer(threading.Thread):
 
     def answers(self, book: Book) -> None:
         """Wait until a service lets its customer in; a fault may have struck right after the operation's end."""
-        eventually(lambda: book.lets_in("defaultdb"), within=PATIENCE, what=f"{book.name} lets its customer in")
+        eventually(lambda: book.lets_in(self.store.first), within=PATIENCE, what=f"{book.name} lets its customer in")
 
     def check(self, book: Book, promised: Content, *others: Content) -> Content:
         """Compare the rows that are there with what was promised (or with ``others``); return what is there."""
@@ -145,7 +146,8 @@ class Customer(threading.Thread):
     # ---- steps -------------------------------------------------------------------------------------------------------
 
     def make_database(self, book: Book) -> None:
-        self._make(book, "databases", self.fresh("d").replace("-", "_"))
+        if self.store.places:
+            self._make(book, self.store.places, self.fresh("d").replace("-", "_"))
 
     def make_user(self, book: Book) -> None:
         self._make(book, "users", self.fresh("u").replace("-", "_"))
@@ -162,7 +164,7 @@ class Customer(threading.Thread):
 
     def drop_one(self, book: Book) -> None:
         """Take a database or user away that was made."""
-        made = sorted([*book.users, *(book.content.keys() - {"defaultdb"}), *book.unsure])
+        made = sorted([*book.users, *(book.content.keys() - {self.store.first}), *book.unsure])
         if not made:
             return
         name = self.chance.choice(made)
@@ -180,9 +182,8 @@ class Customer(threading.Thread):
             book.unsure.discard(name)
 
     def _find(self, book: Book, name: str) -> dict[str, Any] | None:
-        pages = (
-            self.api.ask("GET", f"/api/v1/services/{book.service}/{kind}?limit=200") for kind in ("users", "databases")
-        )
+        kinds = filter(None, ("users", self.store.places))
+        pages = (self.api.ask("GET", f"/api/v1/services/{book.service}/{kind}?limit=200") for kind in kinds)
         return next((item for page in pages for item in page["items"] if item["name"] == name), None)
 
     def _deletion(self, path: str, book: Book, part: dict[str, Any] | None = None) -> tuple[Operation, float]:
@@ -242,14 +243,14 @@ class Customer(threading.Thread):
         body = {"backup": backup, "target": {"name": self.fresh("from")}}
         started = self.begin("POST", f"/api/v1/services/{book.service}/restore", body)
         named = {"name": body["target"]["name"], "plan": book.plan}
-        made = self._receive(started, named, {"defaultdb": book.backups[backup]["defaultdb"].copy()})
+        made = self._receive(started, named, {self.store.first: book.backups[backup][self.store.first].copy()})
         if made.connection:
             with made.lock:
                 self.check(made, made.content)
         self.wipe(made)
 
     def resize(self, book: Book) -> None:
-        larger = PLANS[PLANS.index(book.plan) + 1 :]
+        larger = self.store.plans[self.store.plans.index(book.plan) + 1 :]
         if not larger:
             return
         plan = self.chance.choice(larger)
@@ -261,7 +262,7 @@ class Customer(threading.Thread):
         path = f"/api/v1/services/{book.service}"
         self.carry_out("POST", f"{path}/stop", {})
         self.settled(book, "stopped")
-        assert not book.lets_in("defaultdb"), f"{book.name} is stopped and lets its customer in"
+        assert not book.lets_in(self.store.first), f"{book.name} is stopped and lets its customer in"
         self.carry_out("POST", f"{path}/start", {})
         self.settled(book, "running")
         self.answers(book)

@@ -1,7 +1,8 @@
 """What befalls a portal, as a seed says. Each fault begins, lasts for its seconds, and is taken away again.
 
 Kinds: ``kill`` (SIGKILL) and ``pause`` (SIGSTOP, SIGCONT) of a process or one of its children; ``full_disk``;
-``slow_disk``; ``broker_emptied``; ``cut_connections`` of the portal's database; ``clock`` set by hours.
+``slow_disk``; ``broker_emptied``; ``cut_connections`` of the portal's database; ``clock`` set by hours. An engine's
+companions fall as engines do.
 
 ``up`` and its guardian never fall at once: each starts the other again, and both gone is for a person to notice.
 """
@@ -139,7 +140,7 @@ class Driver:
 
     def _victims(self, fault: Fault) -> list[int]:
         if fault.target == ENGINE:
-            roots = [pid for handle in processes.handles(self.island) for pid in processes.engines(self.island, handle)]
+            roots = self._engines()
         else:
             root = processes.of_role(self.island, fault.target)
             roots = [root] if root else []
@@ -147,6 +148,14 @@ class Driver:
             pid for root in roots if fault.child and fault.target != processes.UP for pid in processes.below(root)
         ]
         return children or roots
+
+    def _engines(self) -> list[int]:
+        """Return the first process of each engine, and of each companion beside one."""
+        roots: list[int] = []
+        for handle in processes.handles(self.island):
+            roots += processes.engines(self.island, handle)
+            roots += [pid for pids in processes.companions(self.island, handle).values() for pid in pids]
+        return roots
 
     def _victim(self, fault: Fault, mark: Struck) -> int | None:
         found = self._victims(fault)

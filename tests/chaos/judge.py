@@ -107,7 +107,7 @@ class Judge:
             made = sorted(
                 row["name"] for row in mine if row["kind"] in ("users", "databases") and row["name"] not in book.unsure
             )
-            promised = sorted([*book.users, *book.content, "admin"])
+            promised = sorted([*book.users, *(book.content if book.store.places else ()), "admin"])
             if made != promised:
                 yield f"parts of {book.name}: promised {promised}, there are {made}"
             ready = sum(row["kind"] == "backups" and row["state"] == "succeeded" for row in mine)
@@ -120,11 +120,21 @@ class Judge:
             count, wanted = len(processes.engines(self.island, handle)), int(state == "running")
             if count != wanted:
                 yield f"{handle} is {state} and has {count} engines"
+            yield from self._companions(handle, state)
         for handle in proc.by_instance(self.island.data).keys() - living.keys():
             yield f"processes of {handle}, which is gone"
         roots = {role: self._run_as(role) for role in (*processes.ROLES, processes.UP)}
         yield from (f"{role} runs {len(pids)} times: {pids}" for role, pids in roots.items() if len(pids) != 1)
         yield from self._strays({pid for pids in roots.values() for pid in pids})
+
+    def _companions(self, handle: str, state: str) -> Iterator[str]:
+        """Name companions that are missing, doubled, or not asked for."""
+        asked = processes.companions_asked(self.island, handle) if state == "running" else set()
+        there = processes.companions(self.island, handle)
+        for name in sorted(asked | there.keys()):
+            count, wanted = len(there.get(name, ())), int(name in asked)
+            if count != wanted:
+                yield f"{handle} is {state} and has {count} processes of its companion {name}"
 
     def _run_as(self, role: str) -> list[int]:
         """Return the processes that were started as a role: leaders of a session with its name in the environment."""
@@ -195,7 +205,7 @@ class Judge:
             if row["kind"] == "backups" and row["state"] == "succeeded"
         }
         services = self.island.inside("services")
-        there = {str(path.relative_to(services)) for path in services.glob("*/artifacts/*/base.tar.gz")}
+        there = {str(path.relative_to(services)) for path in services.glob("*/artifacts/*/*")}
         yield from (f"a backup's file is lost: {name}" for name in sorted(kept - there))
         yield from (f"a file of no backup: {name}" for name in sorted(there - kept))
 

@@ -1,17 +1,14 @@
 """What customers know: which services and parts they were promised, and which rows they were told are committed."""
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import psycopg
-
-TABLE = "create table if not exists kept (n bigint primary key)"
+from tests.chaos.stores import Away, Connection, Line, Store
 
 
 @dataclass
 class Rows:
-    """Numbers of one database: ``must`` were acknowledged, of ``may`` nobody knows."""
+    """Numbers of one place: ``must`` were acknowledged, of ``may`` nobody knows."""
 
     must: set[int] = field(default_factory=set)
     may: set[int] = field(default_factory=set)
@@ -26,7 +23,7 @@ class Rows:
         return ", ".join(words + ([f"{len(strange)} strange, such as {strange[:5]}"] if strange else []))
 
 
-Content = dict[str, Rows]  # by database
+Content = dict[str, Rows]  # by place
 
 
 def taken_between(before: Content, after: Content) -> Content:
@@ -42,7 +39,7 @@ def taken_between(before: Content, after: Content) -> Content:
 
 
 def differences(promised: Content, found: Content) -> dict[str, str]:
-    """Say of each database in what it differs from what was promised."""
+    """Say of each place in what it differs from what was promised."""
     wrong = {name: rows.wrong(found[name].must) for name, rows in promised.items()}
     return {name: words for name, words in wrong.items() if words}
 
@@ -50,49 +47,47 @@ def differences(promised: Content, found: Content) -> dict[str, str]:
 class Book:
     """One service as its customer knows it. ``lock`` holds the writer still while the rows are counted or replaced."""
 
-    def __init__(self, service: str, name: str, plan: str, content: Content) -> None:
-        self.service, self.name, self.plan = service, name, plan
+    def __init__(self, store: Store, service: str, name: str, plan: str, content: Content) -> None:
+        self.store, self.service, self.name, self.plan = store, service, name, plan
         self.content = content
         self.users: set[str] = set()
         self.unsure: set[str] = set()  # parts that may be there or not: what made or removed them has failed
         self.backups: dict[str, Content] = {}
-        self.connection: Mapping[str, str] = {}
+        self.connection: Connection = {}
         self.lock = threading.Lock()
 
     def snapshot(self) -> Content:
         with self.lock:
             return {name: rows.copy() for name, rows in self.content.items()}
 
-    def connect(self, database: str) -> psycopg.Connection[tuple[int]]:
-        """Connect as the customer does, the authority's certificate verified. Raises psycopg.OperationalError."""
-        return psycopg.connect(
-            self.connection["uri"],
-            dbname=database,
-            sslrootcert=self.connection["authority"],
-            connect_timeout=5,
-            autocommit=True,
-        )
+    def connect(self, place: str) -> Line:
+        """Connect as the customer does. Raises Away."""
+        return self.store.connect(self.connection, place)
 
-    def lets_in(self, database: str) -> bool:
+    def lets_in(self, place: str) -> bool:
         """Tell whether a customer can connect."""
         try:
-            with self.connect(database):
-                return True
-        except psycopg.OperationalError:
+            self.connect(place).close()
+        except Away:
             return False
+        return True
 
-    def rows(self, database: str) -> tuple[set[int]] | None:
+    def rows(self, place: str) -> tuple[set[int]] | None:
         """Return the numbers that are there now; None while nobody answers."""
         try:
-            with self.connect(database) as connection:
-                connection.execute(TABLE)
-                return ({number for (number,) in connection.execute("select n from kept").fetchall()},)
-        except psycopg.OperationalError:
+            line = self.connect(place)
+        except Away:
             return None
+        try:
+            return (line.numbers(),)
+        except Away:
+            return None
+        finally:
+            line.close()
 
 
 class Writer(threading.Thread):
-    """Commits one number after the other into each database of a service, and notes what was acknowledged."""
+    """Commits one number after the other into each place of a service, and notes what was acknowledged."""
 
     EVERY = 0.04  # seconds
 
@@ -101,41 +96,36 @@ class Writer(threading.Thread):
         self.book = book
         self._over = threading.Event()
         self._next = 1
-        self._connections: dict[str, psycopg.Connection[tuple[int]]] = {}
+        self._lines: dict[str, Line] = {}
 
     def run(self) -> None:
         while not self._over.wait(self.EVERY):
             with self.book.lock:
-                for database, rows in self.book.content.items():
-                    self._write(database, rows)
-        self._forget_all()
+                for place, rows in self.book.content.items():
+                    self._write(place, rows)
+        for line in self._lines.values():
+            line.close()
 
     def close(self) -> None:
         self._over.set()
         self.join()
 
-    def _write(self, database: str, rows: Rows) -> None:
+    def _write(self, place: str, rows: Rows) -> None:
         number, self._next = self._next, self._next + 1
         try:
-            connection = self._connected(database)
-        except psycopg.Error:
+            line = self._connected(place)
+        except Away:
             return
         rows.may.add(number)
         try:
-            connection.execute("insert into kept values (%s)", [number])
-        except psycopg.Error:
-            self._connections.pop(database).close()
+            line.keep(number)
+        except Away:
+            self._lines.pop(place).close()
             return
         rows.may.discard(number)
         rows.must.add(number)
 
-    def _connected(self, database: str) -> psycopg.Connection[tuple[int]]:
-        if database not in self._connections:
-            connection = self.book.connect(database)
-            connection.execute(TABLE)
-            self._connections[database] = connection
-        return self._connections[database]
-
-    def _forget_all(self) -> None:
-        for connection in self._connections.values():
-            connection.close()
+    def _connected(self, place: str) -> Line:
+        if place not in self._lines:
+            self._lines[place] = self.book.connect(place)
+        return self._lines[place]

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 
 from portal.clusters.backends.local import proc
+from portal.clusters.backends.local.layout import Home
 from tests.chaos.island import Island
 
 ROLES = ("web", "worker", "beat", "supervisor", "database", "broker", "guardian")
 UP = "up"
+SERVERS = ("postgres", "valkey-server")
 
 
 def of_role(island: Island, role: str) -> int | None:
@@ -34,14 +36,38 @@ def handles(island: Island) -> list[str]:
 
 def engines(island: Island, handle: str) -> list[int]:
     """Return the engine's first process of a service: one, or none while it stands still."""
-    servers = {pid for pid in proc.of_instance(island.data, handle) if _is_server(pid)}
+    found = proc.of_instance(island.data, handle)
+    servers = {pid for pid in found if _is_server(pid) and not proc.companion_of(pid)}
     table = proc.every()
-    return sorted(pid for pid in servers & table.keys() if table[pid].parent not in servers)
+    beside = proc.descendants([pid for pid in found if proc.companion_of(pid)], table)
+    return sorted(pid for pid in (servers - beside) & table.keys() if table[pid].parent not in servers)
 
 
 def _is_server(pid: int) -> bool:
     words = command(pid).split()
-    return bool(words) and words[0].rstrip(":").endswith("postgres") and "--single" not in words
+    return bool(words) and words[0].rstrip(":").endswith(SERVERS) and "--single" not in words
+
+
+def companions(island: Island, handle: str) -> dict[str, list[int]]:
+    """Return each companion's first process inside its sandbox: one, or more where it is doubled."""
+    table, found = proc.every(), proc.of_instance(island.data, handle)
+    marks = {pid: proc.environ(pid).get(proc.COMPANION, "") for pid in found & table.keys()}
+    runs = {pid: name for pid, name in marks.items() if name and "/" not in name and not _is_sandbox(pid)}
+    first: dict[str, list[int]] = {}
+    for pid in sorted(runs):
+        if table[pid].parent not in runs:
+            first.setdefault(runs[pid], []).append(pid)
+    return first
+
+
+def _is_sandbox(pid: int) -> bool:
+    return command(pid).partition(" ")[0].endswith("/bwrap")
+
+
+def companions_asked(island: Island, handle: str) -> set[str]:
+    """Return the companions that the wish of a service names."""
+    wish = Home(island.data, handle).wish()
+    return {one["name"] for one in wish.unit.get("companions", ())} if wish else set()
 
 
 def command(pid: int) -> str:

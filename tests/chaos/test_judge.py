@@ -15,6 +15,7 @@ from tests.chaos.island import Island
 from tests.chaos.judge import Judge
 from tests.chaos.ledger import Book
 from tests.chaos.patient import Patient
+from tests.chaos.stores import POSTGRESQL
 from tests.journeys.instance import eventually
 
 pytestmark = pytest.mark.engine
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.engine
 @pytest.fixture
 def customer(island: Island) -> Iterator[Customer]:
     """A customer with one service that holds some rows and a backup."""
-    made = Customer(Patient(island.url, island.token()), "judged", "1", lambda began, ended: "")
+    made = Customer(Patient(island.url, island.token()), POSTGRESQL, "judged", "1", lambda began, ended: "")
     made.order()
     book = made.books[0]
     eventually(lambda: len(book.content["defaultdb"].must) > 3, what="some rows")
@@ -46,6 +47,8 @@ def test_it_names_whatever_is_planted(island: Island, customer: Customer) -> Non
         _names(judge, customer, "processes of gone23456789")
     with _process("postgres", {**marks, "ARCHIPEL_SERVICE": handle}):
         _names(judge, customer, "has 2 engines")
+    with _process("postgres", {**marks, "ARCHIPEL_SERVICE": handle, "ARCHIPEL_COMPANION": "replica"}):
+        _names(judge, customer, "has 1 processes of its companion replica")
     for made, complaint in _directories(island, handle):
         _names(judge, customer, complaint)
         made()
@@ -129,12 +132,14 @@ def _misses_a_row(customer: Customer, book: Book) -> None:
     """Take one committed row away: it is missed; and put it back."""
     with book.lock:
         number = min(book.content["defaultdb"].must)
-        with book.connect("defaultdb") as connection:
-            connection.execute("delete from kept where n = %s", [number])
-            with pytest.raises(AssertionError, match=rf"1 lost, such as \[{number}\]"):
-                customer.check(book, book.content)
-            connection.execute("insert into kept values (%s), (-1)", [number])
-            with pytest.raises(AssertionError, match=r"1 strange, such as \[-1\]"):
-                customer.check(book, book.content)
-            connection.execute("delete from kept where n = -1")
+        line = book.connect("defaultdb")
+        line.lose(number)
+        with pytest.raises(AssertionError, match=rf"1 lost, such as \[{number}\]"):
+            customer.check(book, book.content)
+        line.keep(number)
+        line.keep(-1)
+        with pytest.raises(AssertionError, match=r"1 strange, such as \[-1\]"):
+            customer.check(book, book.content)
+        line.lose(-1)
+        line.close()
         customer.check(book, book.content)

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Sequence
+from itertools import cycle
 
 from tests.chaos import faults
 from tests.chaos.customer import Customer
@@ -9,6 +11,7 @@ from tests.chaos.faults import Driver
 from tests.chaos.island import Island
 from tests.chaos.judge import Judge
 from tests.chaos.patient import PATIENCE, Patient
+from tests.chaos.stores import POSTGRESQL, VALKEY, Store
 from tests.journeys.instance import eventually
 
 CUSTOMERS = "abc"
@@ -18,12 +21,15 @@ HEALED_WITHIN = 120.0  # seconds until everything answers again and customers ge
 class Trial:
     """One seed on one island."""
 
-    def __init__(self, island: Island, seed: int, count: int) -> None:
+    def __init__(self, island: Island, seed: int, count: int, stores: Sequence[Store] = (POSTGRESQL, VALKEY)) -> None:
         self.island, self.seed = island, seed
         self.plan = faults.plan(seed, count)
         self.driver, self.judge = Driver(island), Judge(island)
         self.api = Patient(island.url, island.token())
-        self.customers = [Customer(self.api, f"c{seed}{n}", str(seed), self.driver.excuse) for n in CUSTOMERS]
+        self.customers = [
+            Customer(self.api, store, f"c{seed}{letter}", str(seed), self.driver.excuse)
+            for letter, store in zip(CUSTOMERS, cycle(stores), strict=False)
+        ]
         self.times: list[float] = []
 
     def run(self) -> None:

@@ -20,7 +20,7 @@ from hypothesis.strategies import DataObject
 
 from portal.core import registry
 from portal.core.actors import Actor
-from portal.core.drivers import Unit
+from portal.core.drivers import Run, Unit
 from portal.core.errors import Problem
 from portal.core.offerings import ChildKind, Nature, Offering, Yes
 from portal.core.specs import meta_of
@@ -274,7 +274,7 @@ def as_text(backend: MemoryBackend, row: Resource) -> str:
     documents = {kind: text for kind, (_revision, text) in backend.documents_.get(row.handle, {}).items() if text}
     # The document of a kind whose last child has gone is empty; of one that never had a child there is none.
     kept = tuple(document for document in unit.documents if document.kind in documents)
-    runs = tuple(run for run in unit.runs if run.argv[0] != "take" or run.argv[1] in documents)
+    runs = tuple(_unnumbered(run) for run in unit.runs if run.argv[0] != "take" or run.argv[1] in documents)
     unit = dataclasses.replace(unit, documents=kept, runs=runs)
     text = json.dumps([dataclasses.asdict(unit), documents], sort_keys=True, default=str, indent=1)
     own = {each.handle: f"handle-{each.role}" for each in Resource.objects.filter(owner=row)} | {row.handle: "handle"}
@@ -283,4 +283,10 @@ def as_text(backend: MemoryBackend, row: Resource) -> str:
     for mine, common in own.items():
         text = text.replace(mine, common)
     text = text.replace(FIRST, "name").replace(FRESH, "name")
-    return re.sub(r'("key": "\w+:[\w-]+):\d+|("revision"): \d+', r"\1\2", text)
+    return re.sub(r'("revision"): \d+', r"\1", text)
+
+
+def _unnumbered(run: Run) -> Run:
+    """Leave out which generation of a part a run is for: it counts changes."""
+    key, *covers = (re.sub(r"^(\w+:[\w-]+):\d+", r"\1", word) for word in (run.key, *run.covers))
+    return dataclasses.replace(run, key=key, covers=tuple(covers))

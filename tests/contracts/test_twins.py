@@ -16,6 +16,7 @@ from portal.projects.models import Project
 from tests.contracts import rows
 
 pytestmark = pytest.mark.django_db
+ORGANIZATION = "/api/v1/organizations/{organization}"
 SERVICE, CHILD = "/api/v1/services/{service}", "/api/v1/services/{service}/{kind}/{child}"
 
 # Console address -> the API's calls that do or show the same. What only belongs to a browser has an empty tuple.
@@ -41,6 +42,22 @@ TWINS: dict[str, tuple[str, ...]] = {
     "member_change": ("PATCH /api/v1/projects/{project}/members/{user}",),
     "member_remove": ("DELETE /api/v1/projects/{project}/members/{user}",),
     "audit_list": ("GET /api/v1/audit",),
+    "organization_list": ("GET /api/v1/organizations",),
+    "organization_detail": (f"GET {ORGANIZATION}", "GET /api/v1/projects"),
+    "organization_members": (f"GET {ORGANIZATION}/members",),
+    "organization_member": (f"GET {ORGANIZATION}/members/{{member}}", f"PATCH {ORGANIZATION}/members/{{member}}"),
+    "organization_member_remove": (f"DELETE {ORGANIZATION}/members/{{member}}",),
+    "organization_invitations": (f"GET {ORGANIZATION}/invitations", f"POST {ORGANIZATION}/invitations"),
+    "invitation_resend": (f"POST {ORGANIZATION}/invitations/{{invitation}}/resend",),
+    "invitation_revoke": (f"DELETE {ORGANIZATION}/invitations/{{invitation}}",),
+    "organization_settings": (f"PATCH {ORGANIZATION}",),
+    "organization_leave": (f"POST {ORGANIZATION}/leave",),
+    "organization_transfer": (f"POST {ORGANIZATION}/transfer",),
+    "organization_reopen": (f"POST {ORGANIZATION}/reopen",),
+    "invitation": ("POST /api/v1/invitations/accept", "POST /api/v1/invitations/decline"),
+    "resources:organization_close": (f"GET {ORGANIZATION}/close", f"POST {ORGANIZATION}/close"),
+    "resources:organization_delete_all": (f"DELETE {SERVICE}",),
+    "resources:move": (f"POST {SERVICE}/move",),
     "resources:services": ("GET /api/v1/services", "GET /api/v1/projects/{project}/services"),
     "resources:service": (f"GET {SERVICE}",),
     "resources:header": (f"GET {SERVICE}",),

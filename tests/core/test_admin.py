@@ -43,8 +43,8 @@ def test_everything_registered_is_read_only(db: None) -> None:
     assert all(isinstance(registered, ReadOnlyAdmin) for registered in admin.site._registry.values())
 
 
-# A price book is made by an action of its own, with a reason and an audit row (apps.billing.actions.publish).
-PUBLISHED = {"/admin/billing/pricebook/"}
+# These are made by actions of their own, with a reason and an audit row.
+PUBLISHED = {"/admin/billing/pricebook/", "/admin/notify/announcement/"}
 
 
 def test_operators_open_every_list_and_add_nothing(operator: User, owner: User, client_of: ClientOf) -> None:

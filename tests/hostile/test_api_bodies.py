@@ -70,6 +70,8 @@ def _wrong(world: World, write: Write, pointer: str, bad: Bad) -> str:
 def _not_kept(pointer: str, bad: Bad, left: Left) -> str:
     if bad.text is None or "resources_quote" in left.written or pointer.startswith(LOOKED_UP):
         return ""
+    if not (bad.text or left.texts):
+        return ""  # it was empty before, and nothing was written
     kept = {bad.text, bad.text.strip()} if pointer == "/name" else {bad.text}  # names of people's are trimmed
     return "" if kept & left.texts else f"{left.status}, and {bad.text!r} is kept nowhere"
 

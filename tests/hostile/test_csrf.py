@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fixtures import sign_in
 from tests.hostile.asking import Left, send
 from tests.matrix.asking import Asker
 from tests.matrix.routes import API, CONSOLE, Route, body_of, filled
@@ -52,7 +53,7 @@ def test_signing_in_takes_a_token_as_well(world: World) -> None:
 def test_the_admin_site_takes_a_token(world: World) -> None:
     client, operator = Asker(enforce_csrf_checks=True), world.whos["operator"].user
     assert operator is not None
-    client.force_login(operator)
+    sign_in(client, operator)
     for path in ADMIN:
         body = {"action": "force_delete", "_selected_action": str(world.mine.pk), "reason": "because"}
         left = send(world, client, "POST", path, body, None)

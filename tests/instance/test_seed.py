@@ -6,6 +6,7 @@ from portal.accounts.models import User
 from portal.clusters.models import Cluster, Region
 from portal.instance.seed import seed
 from portal.projects.models import Membership, Organization, Project
+from portal.projects.quotas import services_limit
 from portal.projects.seed import EMAIL
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +18,7 @@ def test_it_has_a_region_a_demo_customer_and_an_operator() -> None:
     user = User.objects.get(email=EMAIL)
     assert user.is_operator
     assert Membership.objects.get(user=user).role == Membership.Role.OWNER
-    assert Project.objects.get(slug="demo").max_services >= 100
+    assert services_limit(Project.objects.get(slug="demo")) >= 100
     assert Cluster.objects.get(region=Region.objects.get(slug="local")).kind == Cluster.Kind.LOCAL
 
 

@@ -24,6 +24,7 @@ SURROUNDINGS: dict[str, Any] = {
     "WHITENOISE_AUTOREFRESH": True,
     "PRICER": f"{FlatPricer.__module__}.{FlatPricer.__name__}",
     "SIGN_IN_BY_LINK": True,
+    "ACCOUNT_RATE_LIMITS": False,
     "BASE_URL": "http://127.0.0.1:8000",
 }
 

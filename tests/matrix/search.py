@@ -19,9 +19,10 @@ from tests.matrix.test_admin import PATHS
 from tests.matrix.test_admin import filled as admin_filled
 from tests.matrix.world import Who, World
 
-REVEALING = ("reveal",)  # the one act that shows a secret, to who may see it
+REVEALING = ("reveal", "security/codes")  # what shows a secret, to who may see it
 # What a column is for: a person's own row keeps the hash of their password, a session's row its key.
 KEPT = {"accounts_user.password": "hash of the password", "django_session.session_key": "session key"}
+KEPT["usersessions_usersession.session_key"] = "session key"
 COLUMNS = "SELECT cell.key, cell.value FROM {table} AS row, jsonb_each_text(to_jsonb(row)) AS cell"
 EVERYWHERE = re.compile("")
 HTMX = {"HX-Request": "true"}

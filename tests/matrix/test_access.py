@@ -34,6 +34,7 @@ TOKENS = (
     "project:other-prod",
     "family:toys",
     "family:databases",
+    "machine",
 )
 SAFE = ("GET", "HEAD", "OPTIONS")
 NO_HEAD = ("/download", "download/<token>")  # a download is an event that customers see; a look at its headers is not

@@ -96,7 +96,7 @@ def _is_right(path: str, verb: str, name: str, answer: Answer) -> bool:
     if match[3] == "delete":
         return answer.status in (302, 403)  # 302: no such row
     if match[3] == "add":
-        return (answer.status != 403) == (name == "operator" and match[2] == "pricebook")
+        return (answer.status != 403) == (name == "operator" and match[2] in ("pricebook", "announcement"))
     if match[3] == "change" and verb == "POST":
         return answer.status in (302, 403)
     return answer.status in ((200, 301, 302, 404) if sees else (302, 403))

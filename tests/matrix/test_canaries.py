@@ -26,6 +26,7 @@ from portal.clusters.backends.local.supervisor import commands, logs
 from portal.core.errors import PermanentError, TemporaryError
 from portal.core.logs import without_keys
 from portal.instance.access_log import AccessLog
+from portal.projects import inviting
 from portal.resources import actions, engine, tasks
 from portal.resources.models import Child, Operation, Resource
 from tests.matrix.asking import Asker, ask
@@ -60,6 +61,9 @@ def canaries(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
         ApiToken.objects.create(user=owner, name="ci", hint=token_format.hint(token), digest=digest(token))
         later = timezone.now() + datetime.timedelta(minutes=10)
         SignInLink.objects.create(user=owner, digest=digest(link), expires_at=later)
+        acme = world.project.organization
+        invited = inviting.invite(actor_for(owner), organization=acme, email="canary@acme.example", role="member")
+        mail.outbox.clear()  # which is where the link belongs
         owner.set_password("canary-password-of-a-person")
         owner.save()
         browser = world.whos["owner"].browser
@@ -71,6 +75,7 @@ def canaries(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
             **{f"secret of {row.name}": _password(world, row) for row in (world.mine, world.sibling, world.foreign)},
             "api token": token,
             "sign-in link": link,
+            "invitation": invited.link.rpartition("/")[2],
             "password": "canary-password-of-a-person",
             "hash of the password": owner.password,
             "SECRET_KEY": settings.SECRET_KEY,
@@ -201,6 +206,8 @@ def test_a_sign_in_link_is_in_no_log_line(
 def test_the_access_log_of_the_web_processes_holds_no_key() -> None:
     line = 'GET /sign-in/canary-link HTTP/1.1 "http://127.0.0.1/download/canary:link" /services/svc_1/download'
     assert without_keys(line) == ('GET /sign-in/*** HTTP/1.1 "http://127.0.0.1/download/***" /services/svc_1/download')
+    behind = "GET /sign-in?next=%2Finvitations%2Fcanary-key&a=1 HTTP/1.1 http://127.0.0.1/invitations/canary-key"
+    assert without_keys(behind) == "GET /sign-in?next=%2Finvitations%2F***&a=1 HTTP/1.1 http://127.0.0.1/invitations/***"
     token = token_format.new_token()
     assert without_keys(f"GET /api/v1/me?access_token={token}&a=1") == f"GET /api/v1/me?access_token={token[:8]}***&a=1"
     answer, asked = SimpleNamespace(status="200 OK", headers=[], sent=2), SimpleNamespace(headers=[])

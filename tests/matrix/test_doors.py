@@ -7,6 +7,7 @@ import pytest
 from django.core import signing
 
 from portal.resources.actions.sharing import SALT
+from tests.fixtures import sign_in
 from tests.matrix.asking import Answer, Asker, ask
 from tests.matrix.routes import API, CONSOLE, body_of, filled
 from tests.matrix.world import World
@@ -19,7 +20,7 @@ REPLAYED = "Idempotency-Replayed"
 def strict(world: World) -> Asker:
     """Return the owner's browser, with a server that looks for the CSRF token as in production."""
     client = Asker(enforce_csrf_checks=True)
-    client.force_login(world.people["owner"])
+    sign_in(client, world.people["owner"])
     return client
 
 

@@ -18,7 +18,15 @@ from rest_framework import serializers
 from portal.accounts.models import ApiToken, User
 from portal.core.api.reference import openapi
 from portal.core.api.serializers import Strict
-from portal.projects.models import Membership, Organization, Project, ProjectMembership
+from portal.projects.models import (
+    Invitation,
+    Membership,
+    Organization,
+    Project,
+    ProjectMembership,
+    Quota,
+    QuotaRequest,
+)
 from portal.resources.models import Child, Operation, Quote, Resource
 from tests.matrix.asking import ask
 from tests.matrix.routes import API, CONSOLE, body_of, filled
@@ -26,7 +34,8 @@ from tests.matrix.world import World
 
 pytestmark = pytest.mark.django_db
 MODELS: tuple[type[Model], ...] = (
-    User, ApiToken, Organization, Project, Membership, ProjectMembership, Resource, Child, Operation, Quote,
+    User, ApiToken, Organization, Project, Membership, ProjectMembership, Invitation, Quota, QuotaRequest,
+    Resource, Child, Operation, Quote,
 )  # fmt: skip
 VOLATILE = re.compile(r"(^|_)(id|at|digest|hint|handle|password|until)$|^(fence|fingerprint|body|quote)$")
 BY_CHANCE = re.compile(

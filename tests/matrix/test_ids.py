@@ -29,6 +29,9 @@ ELSEWHERE: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("owner", "GET", "api/v1/audit?organization={!organization}", {}),
     ("owner", "GET", "api/v1/audit?target={!service}", {}),
     ("owner", "GET", "api/v1/audit?actor={!member}", {}),
+    ("owner", "GET", "api/v1/audit/export?project={!project}", {}),
+    ("owner", "GET", "api/v1/audit/export?organization={!organization}", {}),
+    ("owner", "GET", "api/v1/audit/head?organization={!organization}", {}),
     ("owner", "GET", "audit?project={!project}", {}),
     ("owner", "GET", "audit?organization={!organization}", {}),
     ("owner", "GET", "audit?target={!service}", {}),
@@ -58,6 +61,10 @@ ELSEWHERE: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("developer", "PATCH", f"{SERVICE}/users/{{login}}", {"spec": {"predecessor": "{!credential}"}}),
     ("developer", "PATCH", SERVICE, {"tags": {"a": {"b": ["{!service}", {"c": "{!project}"}]}}}),
     ("developer", "PATCH", SERVICE, {"allowed_networks": ["{!service}", ["{!project}"]]}),
+    ("owner", "POST", f"{SERVICE}/move", {"project": "{!project}"}),
+    ("owner", "POST", "services/{service}/move", {"project": "{!project}"}),
+    ("owner", "POST", "api/v1/organizations/acme/transfer", {"member": "{!member}"}),
+    ("owner", "POST", "organizations/acme/transfer", {"member": "{!member}", "confirm": "Acme"}),
     ("owner", "POST", "api/v1/tokens", {"name": "x", "scopes": ["read", ["project:{!project}"]]}),
 )
 

@@ -7,21 +7,25 @@ import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
 from django.utils import timezone
 
 from portal.accounts.actors import actor_for
+from portal.accounts.addresses import settle
 from portal.accounts.models import ApiToken, User
 from portal.audit.models import AuditEvent
 from portal.clusters.models import Cluster, Region
 from portal.core import ids
 from portal.core.conditions import Condition, Status
 from portal.projects import permissions as table
-from portal.projects.models import Organization, Project, ProjectMembership
+from portal.projects.models import Invitation, Membership, Organization, Project, ProjectMembership, Quota, QuotaRequest
 from portal.resources import actions
 from portal.resources.models import Change, Child, Event, Operation, Quote, Resource
 from portal.resources.states import refresh
-from tests.fixtures import person, token_of
+from tests.fixtures import person, sign_in, token_of
 from tests.matrix.asking import Asker
+from tests.matrix.told import of_told, told
 from tests.resources import doubles
 from tests.resources.doubles import MemoryBackend
 from tests.resources.offerings import DEVICES
@@ -80,12 +84,22 @@ class World:
             "credential": ids.encode("cred", login.id),
             "backup": backup.public_id,
             "operation": operation.public_id,
+            "event": AuditEvent.objects.filter(target_id=resource.id).latest("id").public_id,
             "quote": Quote.objects.get(project=resource.project, resource=None).public_id,
             "project": project,
             "organization": organization,
             "member": self.people[member].public_id,
             "token": token.public_id,
+            "session": str(self.session_of(token.user).pk),
+            "link": str(SocialAccount.objects.get(user=token.user).pk),
+            **of_machine(resource.project),
+            **of_told(resource.project, token.user),
+            "invitation": Invitation.objects.get(organization=resource.project.organization).public_id,
         }
+
+    def session_of(self, user: User) -> UserSession:
+        """Return the row of a second browser in which somebody is signed in."""
+        return UserSession.objects.get(user=user, user_agent="second")
 
     def own(self) -> dict[str, str]:
         return self._once("own", lambda: self._names(self.mine, "acme-prod", "acme", "viewer", self.token))
@@ -107,8 +121,12 @@ class World:
 def nobodys() -> dict[str, str]:
     """Return ids that never were."""
     prefixes = {"service": "svc", "login": "usr", "credential": "cred", "backup": "bkp", "operation": "op"}
-    prefixes |= {"quote": "quo", "member": "user", "token": "tok"}
+    prefixes |= {"event": "aud", "quote": "quo", "member": "user", "token": "tok", "account": "sa", "machine_token": "tok"}
+    prefixes |= {"webhook": "whk", "delivery": "dlv", "notification": "ntf"}
+    prefixes |= {"invitation": "inv", "quota_request": "qreq", "organization_request": "qreq"}
     return {name: f"{prefix}_{UNKNOWN}" for name, prefix in prefixes.items()} | {
+        "session": "2147483647",
+        "link": "2147483647",
         "project": "never-made",  # as long as the other's, which shows in Content-Length
         "organization": "never-org",
     }
@@ -145,13 +163,74 @@ def build(backend: MemoryBackend) -> World:
         }
         backend.secrets[row.handle] = secrets
     tokens = token_of(people["developer"], "read", name="old")[0], token_of(people["stranger"], name="theirs")[0]
+    for place, who in ((prod, "developer"), (theirs, "stranger")):
+        machine(place)
+        told(place, people[who])
+    twin_of(prod)
+    invited(acme, people["owner"])
+    invited(other, people["stranger"])
     world = World(backend, prod, mine, sibling, foreign, people, *tokens)
+    for user in people.values():
+        settle(user)
+    for who in ("developer", "stranger"):
+        second_browser(people[who])
     for project, who in ((prod, "developer"), (theirs, "stranger")):
         order = actions.OrderRequest(**ORDER)
         actions.quote_order(actor_for(people[who]), project, order)
-    world.whos = {who.name: who for who in [*_people(people), *_tokens(people["owner"]), _nobody()]}
+    robot = _machine(User.objects.get(machine_of=acme.pk))
+    world.whos = {who.name: who for who in [*_people(people), *_tokens(people["owner"]), robot, _nobody()]}
     world.dead = _dead_tokens(people["owner"], acme)
     return world
+
+
+def twin_of(project: Project) -> None:
+    """Make a second project in which everybody has the role that they have in the first."""
+    twin = Project.objects.create(organization=project.organization, slug="acme-twin", name="Acme twin")
+    for row in project.memberships.all():
+        ProjectMembership.objects.create(user=row.user, project=twin, role=row.role)
+
+
+def invited(organization: Organization, by: User) -> None:
+    """Make an invitation that was sent yesterday."""
+    later = timezone.now() + datetime.timedelta(days=6)
+    email, key = f"invited@{organization.slug}.example", f"digest-of-{organization.slug}"
+    Invitation.objects.create(
+        organization=organization, email=email, role="member", digest=key, invited_by=by, expires_at=later
+    )
+
+
+def machine(project: Project) -> None:
+    """Make a service account with a token, limits, and open requests for more in a project and its organization."""
+    organization = project.organization
+    robot = User.objects.create_machine(name="robot", organization_id=organization.pk)
+    Membership.objects.create(user=robot, organization=organization, role="member")
+    ProjectMembership.objects.create(user=robot, project=project, role="developer")
+    token_of(robot, "read", name="of a robot")
+    for place in (project, None):
+        where = {"organization": organization, "project": place}
+        Quota.objects.create(**where, resource="services", limit=500)
+        QuotaRequest.objects.create(**where, resource="vcpu", limit=64, reason=f"why-{organization.slug}-needs-it")
+
+
+def of_machine(project: Project) -> dict[str, str]:
+    """Return the ids that ``machine`` made."""
+    robot = User.objects.get(machine_of=project.organization_id)
+    requests = QuotaRequest.objects.filter(organization=project.organization_id)
+    return {
+        "account": robot.public_id,
+        "machine_token": ApiToken.objects.get(user=robot, name="of a robot").public_id,
+        "quota_request": requests.get(project=project).public_id,
+        "organization_request": requests.get(project=None).public_id,
+    }
+
+
+def second_browser(user: User) -> None:
+    """Sign somebody in elsewhere as well, and link them with a provider."""
+    elsewhere = Asker()
+    sign_in(elsewhere, user)
+    key = elsewhere.session.session_key
+    UserSession.objects.create(user=user, ip="192.0.2.8", session_key=key, user_agent="second")
+    SocialAccount.objects.create(user=user, provider="corp", uid=f"subject-of-{user.pk}")
 
 
 def service(project: Project, cluster: Cluster, name: str) -> Resource:
@@ -202,7 +281,7 @@ def _people(people: Mapping[str, User]) -> list[Who]:
         in_organization = table.organization_permissions(role) | provider.get(name, frozenset())
         in_project = in_organization | table.BY_PROJECT_ROLE.get(project_role.get(name, ""), frozenset())
         browser = Asker()
-        browser.force_login(user)
+        sign_in(browser, user)
         found.append(Who(name, user, in_project, in_organization, browser=browser, api=_bearer(user)))
     return found
 
@@ -229,6 +308,13 @@ def _token(
     owner: User, scope: str, project: frozenset[str], organization: frozenset[str], *, sees_family: bool = True
 ) -> Who:
     return Who(scope, owner, project, organization, sees_family, (scope,), api=_bearer(owner, scope))
+
+
+def _machine(robot: User) -> Who:
+    """Return the service account: a developer of one project."""
+    member = table.organization_permissions("member")
+    in_project = member | table.BY_PROJECT_ROLE["developer"]
+    return Who("machine", robot, in_project, member, api=_bearer(robot))
 
 
 def _dead_tokens(owner: User, acme: Organization) -> dict[str, Asker]:

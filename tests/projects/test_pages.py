@@ -1,13 +1,16 @@
 """The console's pages of projects and members."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
+from django.core.mail import EmailMessage
 from django.test import Client
 
 from portal.accounts.models import User
 from portal.projects.models import Organization, Project
+from tests.fixtures import person
 
 ClientOf = Callable[[User], Client]
 MEMBERS = "/projects/acme-prod/members"
@@ -61,27 +64,52 @@ def test_the_form_says_which_slug_is_taken(owner: User, other_project: Project, 
 
 
 def test_members_are_added_changed_and_removed(
-    owner: User, stranger: User, project: Project, client_of: ClientOf
+    owner: User, member: User, project: Project, client_of: ClientOf
 ) -> None:
     client = client_of(owner)
-    form = {"email": stranger.email, "organization_role": "member", "project_role": "viewer"}
+    form = {"email": member.email.upper(), "organization_role": "owner", "project_role": "viewer"}
     assert client.post(MEMBERS, form).status_code == 302
-    assert stranger.email in client.get(MEMBERS).content.decode()
-    one = f"{MEMBERS}/{stranger.public_id}"
+    assert project.memberships.get(user=member).role == "viewer"
+    assert project.organization.memberships.get(user=member).role == "member"  # that of a member is not touched
+    one = f"{MEMBERS}/{member.public_id}"
     client.post(one, {"project_role": "developer"})
     client.post(one, {"organization_role": "billing"})
-    assert project.memberships.get(user=stranger).role == "developer"
-    assert project.organization.memberships.get(user=stranger).role == "billing"
+    assert project.memberships.get(user=member).role == "developer"
+    assert project.organization.memberships.get(user=member).role == "billing"
     client.post(one, {"project_role": ""})
-    assert not project.memberships.filter(user=stranger).exists()
+    assert not project.memberships.filter(user=member).exists()
     client.post(f"{one}/remove")
+    assert not project.organization.memberships.filter(user=member).exists()
+
+
+def test_somebody_new_is_invited_whether_they_have_an_account_or_not(
+    owner: User, stranger: User, project: Project, client_of: ClientOf, mailoutbox: list[EmailMessage]
+) -> None:
+    pages = []
+    for email in (stranger.email, "no-one@other.example"):
+        form = {"email": email, "organization_role": "member", "project_role": "viewer"}
+        answer = client_of(owner).post(MEMBERS, form)
+        page = answer.content.decode().replace(email, "…")
+        pages.append(re.sub(r"/invitations/[\w-]{43}|\b[A-Za-z0-9]{64}\b", "…", page))
+        assert answer.status_code == 200
+    assert "is invited" in pages[0]
+    assert pages[0] == pages[1]
+    assert [mail.to for mail in mailoutbox] == [[stranger.email], ["no-one@other.example"]]
     assert not project.organization.memberships.filter(user=stranger).exists()
 
 
-def test_the_form_says_that_nobody_has_the_address(owner: User, project: Project, client_of: ClientOf) -> None:
-    page = client_of(owner).post(MEMBERS, {"email": "nobody@example.org", "organization_role": "member"})
-    assert page.status_code == 422
-    assert "Nobody here has this address" in page.content.decode()
+def test_a_projects_admin_adds_members_of_the_organization_and_invites_nobody(
+    organization: Organization, project: Project, member: User, stranger: User, client_of: ClientOf
+) -> None:
+    client = client_of(person("lead@acme.example", organization, "member", project, "admin"))
+    assert client.post(MEMBERS, {"email": member.email, "organization_role": "member"}).status_code == 302
+    answers = [
+        client.post(MEMBERS, {"email": email, "organization_role": "member"})
+        for email in (stranger.email, "nobody@x.example")
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert all("Nobody of Acme has this address" in answer.content.decode() for answer in answers)
+    assert not organization.invitations.exists()
 
 
 def test_a_viewer_sees_no_forms_and_can_change_nothing(

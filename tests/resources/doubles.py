@@ -14,6 +14,7 @@ from portal.clusters.backends.base import LogLine, Series, Wanted
 from portal.core.conditions import Condition, Status, not_ready, ready
 from portal.core.drivers import (
     ChildObservation,
+    CompanionState,
     Connection,
     Endpoint,
     GeneratedSecret,
@@ -255,6 +256,7 @@ class MemoryBackend:
             ports={"main": 20001},
             runs=runs,
             documents=documents,
+            companions={one.name: CompanionState(ready=unit.running) for one in unit.companions},
         )
 
     def _result(self, handle: str, run: Run, before: RunResult | None) -> RunResult:

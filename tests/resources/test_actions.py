@@ -12,6 +12,7 @@ from portal.core.errors import Problem
 from portal.projects.models import Project
 from portal.resources import actions
 from portal.resources.models import Change, Child, Operation, Resource
+from tests.fixtures import limit
 from tests.resources.conftest import turn
 from tests.resources.doubles import BACKUPS, USERS, MemoryBackend
 
@@ -80,8 +81,7 @@ def test_a_name_is_unique_among_the_living(order: Callable[..., Operation], acto
 
 
 def test_the_projects_limit_holds(order: Callable[..., Operation], project: Project) -> None:
-    project.max_services = 1
-    project.save()
+    limit(project, 1)
     order("one")
     with refused("quota_exceeded"):
         order("two")

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.utils import timezone
@@ -9,13 +10,14 @@ from django.utils import timezone
 from portal.accounts.models import User
 from portal.core import registry
 from portal.core.actors import Actor
-from portal.core.drivers import Phase, UnitState
+from portal.core.drivers import Observation, Phase, UnitState, View
 from portal.core.errors import PermanentError, Problem, TemporaryError
 from portal.projects.models import Project
 from portal.resources import actions, engine
 from portal.resources.models import Child, Operation, Resource
+from tests.fixtures import limit
 from tests.resources.conftest import turn
-from tests.resources.doubles import BACKUPS, USERS, MemoryBackend
+from tests.resources.doubles import BACKUPS, USERS, MemoryBackend, ToyDriver
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +56,28 @@ def test_a_settled_service_whose_driver_never_speaks_of_a_part_ends_its_operatio
     turn(running, 1)
     at_its_due_time(running)
     assert state_of(operation) == "timed_out"
+
+
+def test_a_restore_whose_failure_was_seen_by_a_turn_that_got_lost_is_still_told_as_failed(
+    running: Resource, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = actions.create_child(actor, running, BACKUPS).child
+    turn(running)
+    observe = ToyDriver.observe
+
+    def serves_the_old_data(driver: ToyDriver, view: View, state: UnitState) -> Observation:
+        seen = observe(driver, view, state)
+        return replace(seen, facts={"restore_failed": view.origin.key}) if view.origin else seen
+
+    restored = actions.restore(actor, running, backup=Child.objects.get(id=backup.id), in_place=True)
+    turn(running)
+    assert state_of(restored) == "succeeded"
+    monkeypatch.setattr(ToyDriver, "observe", serves_the_old_data)
+    failed = actions.restore(actor, running, backup=Child.objects.get(id=backup.id), in_place=True)
+    turn(running)
+    ended = Operation.objects.get(id=failed.id)
+    assert ended.state == "failed"
+    assert "could not be restored" in ended.message
 
 
 def test_what_runs_on_the_parts_of_a_withdrawn_order_ends_with_it(
@@ -146,7 +170,7 @@ def test_bringing_back_counts_for_the_limit_and_checks_the_name(
     with pytest.raises(Problem, match="lower-case letters"):
         actions.undelete(actor, resource, name="Bad name\n")
     order("other")
-    Project.objects.filter(id=project.id).update(max_services=1)
+    limit(project, 1)
     with pytest.raises(Problem) as refused:
         actions.undelete(actor, resource)
     assert refused.value.code == "quota_exceeded"

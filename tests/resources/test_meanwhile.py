@@ -18,6 +18,7 @@ from portal.resources import actions, admission, engine
 from portal.resources.actions import operations
 from portal.resources.engine import bookkeeping, claim
 from portal.resources.models import Child, Link, Operation, Resource
+from tests.fixtures import limit
 from tests.resources.conftest import turn
 from tests.resources.doubles import BACKUPS, USERS, MemoryBackend
 
@@ -199,7 +200,7 @@ def test_a_double_click_backs_up_once(running: Resource, actor: Actor) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_orders_at_once_do_not_pass_the_limit(order: Callable[..., Operation], project: Project) -> None:
-    Project.objects.filter(id=project.id).update(max_services=2)
+    limit(project, 2)
     results = at_once(*[lambda name=f"box-{n}": order(name) for n in range(4)])
     assert codes(results) == ["Operation", "Operation", "quota_exceeded", "quota_exceeded"]
 

@@ -18,6 +18,7 @@ from portal.resources import actions
 from portal.resources.engine import turn as engine_turn
 from portal.resources.models import Change, Link, Operation, Resource
 from portal.resources.parts import price_with_parts
+from tests.fixtures import limit
 from tests.resources.conftest import turn
 from tests.resources.doubles import MemoryBackend
 from tests.resources.offerings import JOBS, WORKSHOP
@@ -63,8 +64,7 @@ def test_a_part_comes_along_and_the_service_waits_for_it(
 
 
 def test_it_counts_for_the_limit_and_the_price(order: Callable[..., Operation], project: Project, actor: Actor) -> None:
-    project.max_services = 1
-    project.save()
+    limit(project, 1)
     with pytest.raises(Problem) as refused:
         order(name="shop", offering="workshop")
     assert (refused.value.code, refused.value.extra["requested"]) == ("quota_exceeded", 2)

@@ -1,19 +1,26 @@
 """The page of one's own API tokens."""
 
+from collections.abc import Callable
+
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts import actions, queries
 from portal.accounts.actors import actor_of
-from portal.accounts.forms import TokenForm
+from portal.accounts.token_forms import TokenForm, rows_of
+from portal.core.actors import Actor
 from portal.core.errors import Problem
 from portal.core.htmx import signed_in
 
-FIELDS = {"name": "name", "scopes": "projects", "expires_at": "expires"}
+# What settings.TOKEN_PROJECTS names: slug and name of the projects that a token can be limited to.
+Projects = Callable[[Actor], list[tuple[str, str]]]
 
 
 @never_cache
@@ -22,12 +29,14 @@ FIELDS = {"name": "name", "scopes": "projects", "expires_at": "expires"}
 def token_list(request: HttpRequest) -> HttpResponse:
     """List one's tokens and make one; its plain text is in this one answer and nowhere else."""
     actor, plain, status = actor_of(request), "", 200
-    form = TokenForm(request.POST or None)
+    find: Projects = import_string(settings.TOKEN_PROJECTS)
+    projects = find(actor)
+    form = TokenForm(request.POST if request.method == "POST" else None, projects=projects)
     if request.method == "POST":
         plain = _make(request, form)
-        form, status = (TokenForm(), 200) if plain else (form, 422)
-    context = {"form": form, "tokens": queries.living_tokens(actor), "plain": plain}
-    return render(request, "accounts/token_list.html", context, status=status)
+        form, status = (TokenForm(projects=projects), 200) if plain else (form, 422)
+    tokens = rows_of(queries.living_tokens(actor), lambda token: reverse("token_revoke", args=[token.public_id]))
+    return render(request, "accounts/token_list.html", {"form": form, "tokens": tokens, "plain": plain}, status=status)
 
 
 @signed_in
@@ -47,6 +56,5 @@ def _make(request: HttpRequest, form: TokenForm) -> str:
         name = form.cleaned_data["name"]
         return actions.create_token(actor_of(request), name=name, scopes=form.scopes, expires_at=form.expires_at)[1]
     except Problem as problem:
-        for error in problem.errors:
-            form.add_error(FIELDS.get(error.pointer.split("/")[1]), error.detail)
+        form.show(problem)
         return ""

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from typing_extensions import TypedDict
 
-from portal.clusters import reads
-from portal.clusters.models import Cluster, Region
+from portal.clusters import reads, sovereignty
+from portal.clusters.models import Cluster, Region, SovereigntyFact
 from portal.core import ids
 from portal.core.api.pagination import known_parameters, page
 from portal.core.api.schema import described
@@ -19,14 +19,25 @@ SORTS = {"slug": "slug", "name": "name"}
 PEM = {"type": "string", "description": "Certificates in PEM, one after the other."}
 
 
+class FactJson(TypedDict):
+    """Something that the provider states of a region; ``document`` is the address of what proves it."""
+
+    kind: str
+    value: str
+    stated_on: str
+    valid_until: str | None
+    document: str
+
+
 class RegionJson(TypedDict):
-    """A place to order in. ``backends`` are the kinds of cluster that serve it."""
+    """A place to order in. ``backends`` are the kinds of cluster that serve it, ``facts`` what holds of it today."""
 
     id: str
     slug: str
     name: str
     country: str
     backends: list[str]
+    facts: list[FactJson]
 
 
 @described("GET", "regions_list", "Regions", answer=RegionJson, paged=True)
@@ -61,18 +72,30 @@ def ca(request: Request, region: str) -> HttpResponseBase:
 
 
 def region_json(region: Region) -> RegionJson:
-    """Return a region; its enabled clusters have to be fetched along."""
+    """Return a region; its enabled clusters and what holds of it have to be fetched along."""
     return {
         "id": ids.encode("reg", region.id),
         "slug": region.slug,
         "name": region.name,
         "country": region.country,
         "backends": sorted({cluster.kind for cluster in region.clusters.all()}),
+        "facts": [fact_json(fact) for fact in getattr(region, "holding_facts", [])],
+    }
+
+
+def fact_json(fact: SovereigntyFact) -> FactJson:
+    return {
+        "kind": fact.kind,
+        "value": fact.value,
+        "stated_on": fact.stated_on.isoformat(),
+        "valid_until": fact.valid_until.isoformat() if fact.valid_until else None,
+        "document": fact.document,
     }
 
 
 def _with_clusters() -> QuerySet[Region]:
-    return Region.objects.prefetch_related(Prefetch("clusters", queryset=Cluster.objects.filter(enabled=True)))
+    clusters = Prefetch("clusters", queryset=Cluster.objects.filter(enabled=True))
+    return sovereignty.with_facts(Region.objects.prefetch_related(clusters))
 
 
 def _region(ref: str) -> Region:

@@ -235,6 +235,7 @@ PATH_SCHEMAS: Mapping[str, dict[str, Any]] = {
     "project": {"pattern": f"^(proj_{_ID}|{_SLUG})$"},
     "organization": {"pattern": f"^(org_{_ID}|{_SLUG})$"},
     "region": {"pattern": f"^{_SLUG}$"},
+    "event": {"pattern": f"^aud_{_ID}$"},
     "offering": {"pattern": f"^{_SLUG}$"},
 }
 PROBLEM_WORDS: Mapping[str, str] = {

@@ -131,16 +131,24 @@ class Sampler:
 class Companion:
     """A process beside the main one, in the same sandbox and directory: a TLS front, a replica, a node of a cluster.
 
-    Started once the main process is ready, and restarted alone when it ends or when a file named in ``files`` changes.
-    The service is ready when the main process and every companion with a probe are. All stop before the main one does.
+    Started once the main process has answered for the first time; from then on the two go their own ways. When one ends
+    the other stays, and each is started again alone, with back-off. Only what concerns all (``Unit.restarts``, limits,
+    packages, ``Unit.env``) starts all anew: companions stop first, the main process next, and they begin after it.
+
+    The service is ready when the main process and every companion are: one with a probe once that answers, one without
+    while it lives. Runs begin once each companion is ready or has said why it is not. Its log is a source of its own in
+    the service's log, named as it is. No longer rendered it is stopped; what it has made below ``{{dir}}`` stays.
     """
 
-    name: str
+    name: str  # lower-case letters, digits and hyphens, 32 at most
     argv: tuple[str, ...]
     probe: Probe | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
-    files: tuple[str, ...] = ()  # paths of ``Unit.files`` that are this process's: their on_change is about it alone
-    prepare: tuple[Command, ...] = ()  # run once, in order, before its first start
+    env: Mapping[str, str] = field(default_factory=dict)  # on top of ``Unit.env``, also for its probe and preparation
+    # Paths of ``Unit.files`` and documents, or ``tls/cert.pem``, whose change is about the companions that list it and
+    # not about the main process. A renewed certificate is a change that asks for a reload.
+    files: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()  # such paths that it reads as the main process does: a change is about both
+    prepare: tuple[Command, ...] = ()  # run once, in order, before its first start; a crash repeats them all, as it is
     stop_signal: str = "SIGTERM"
     stop_patience_seconds: float = 20.0
     reload_signal: str = ""  # empty: a reload is a restart
@@ -214,7 +222,10 @@ class UnitStep:
 
 @dataclass(frozen=True, slots=True)
 class CompanionState:
-    """One companion as seen. ``reason`` and ``message`` tell why it is not ready, in the words of ``UnitState``."""
+    """One companion as seen. ``reason`` and ``message`` tell why it is not ready, in the words of ``UnitState``.
+
+    No reason and not ready: it is on its way.
+    """
 
     ready: bool
     message: str = ""
@@ -225,7 +236,11 @@ class CompanionState:
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """A service's processes as seen. ``generation`` is the newest one whose unit has been taken up in full."""
+    """A service's processes as seen. ``generation`` is the newest one whose unit has been taken up in full.
+
+    ``phase``, ``started_at`` and ``crashes`` are those of the main process, ``ready`` is that of all. A companion in
+    trouble leaves the phase at running; ``reason`` is that of the first such, and ``message`` begins with its name.
+    """
 
     phase: Phase
     generation: int = 0

@@ -11,7 +11,8 @@ from portal.core import ids
 from portal.core.actors import Actor
 from portal.core.api.serializers import Choice, Strict, Text
 from portal.core.api.shapes import Moment, moment
-from portal.projects.audit import actor_name, public_target, target_name
+from portal.projects import quotas
+from portal.projects.audit import actor_name, public_actor, public_target, target_name
 from portal.projects.models import Organization, OrganizationRole, Project, ProjectRole
 from portal.projects.permissions import effective_project_role
 from portal.projects.queries import Member
@@ -140,7 +141,7 @@ def project_answer(project: Project) -> ProjectAnswer:
         organization=project.organization.public_id,
         organization_slug=project.organization.slug,
         role=effective_project_role(*roles),
-        max_services=project.max_services,
+        max_services=quotas.services_limit(project),
         created_at=moment(project.created_at),
     )
 
@@ -149,7 +150,7 @@ def me_answer(user: User, actor: Actor, organizations: list[Organization], proje
     return MeAnswer(
         kind=actor.kind,
         id=user.public_id,
-        email=user.email,
+        email="" if user.is_machine else user.email,
         name=user.name,
         is_operator=user.is_operator,
         is_support=user.is_support,
@@ -172,11 +173,10 @@ def member_answer(member: Member) -> MemberAnswer:
 
 def audit_answer(event: AuditEvent) -> AuditAnswer:
     token = ids.encode("tok", event.token_id) if event.token_id else None
-    actor_id = ids.encode("user", event.actor_id) if event.actor_id else None
     return AuditAnswer(
         id=event.public_id,
         at=moment(event.at),
-        actor=AuditActor(kind=event.actor_kind, id=actor_id, name=actor_name(event), token=token),
+        actor=AuditActor(kind=event.actor_kind, id=public_actor(event), name=actor_name(event), token=token),
         action=event.action,
         target=AuditTarget(kind=event.target_kind, id=public_target(event), name=target_name(event)),
         organization=ids.encode("org", event.organization_id) if event.organization_id else None,

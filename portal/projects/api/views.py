@@ -48,16 +48,6 @@ def organizations(request: Request) -> Response:
     return page(request, rows, organization_answer, sorts=BY_SLUG, default="slug")
 
 
-@described("GET", "organizations_get", "Show an organization", answer=OrganizationAnswer)
-@api_view(["GET"])
-def organization(request: Request, organization: str) -> Response:
-    """Show one organization."""
-    known_parameters(request)
-    actor = actor_of(request)
-    found = access.access_organization(actor, organization)
-    return Response(organization_answer(queries.organizations_of(actor).filter(pk=found.pk).first() or found))
-
-
 @described("GET", "projects_list", "List your projects", answer=ProjectAnswer, paged=True)
 @described(
     "POST",

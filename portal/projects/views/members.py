@@ -1,9 +1,12 @@
 """The members of a project: who, with which roles; add, change, remove."""
 
+from typing import Literal
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts.actors import actor_of
@@ -12,22 +15,27 @@ from portal.core.errors import Problem
 from portal.core.htmx import signed_in
 from portal.projects import access, actions, members, queries
 from portal.projects.forms import MemberForm, RolesForm
+from portal.projects.inviting import Issued
 from portal.projects.models import OrganizationRole, Project, ProjectRole
 
 
+@never_cache
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def project_members(request: HttpRequest, project: str) -> HttpResponse:
-    """List the organization's people with their roles here; a POST adds somebody by mail address."""
+    """List the organization's people with their roles here; a POST adds one of them, or invites somebody else."""
     actor = actor_of(request)
     found = access.access_project(actor, project, "project.members" if request.method == "POST" else "project.read")
-    form, permissions = MemberForm(request.POST or None), access.permissions_in(actor, found)
-    if request.method == "POST" and form.is_valid() and _added(actor, found, form):
-        messages.success(request, _("%(email)s was added.") % {"email": form.cleaned_data["email"]})
-        return redirect("project_members", found.slug)
+    form, permissions, issued = MemberForm(request.POST or None), access.permissions_in(actor, found), None
+    if request.method == "POST" and form.is_valid() and (answer := _added(actor, found, form)) is not False:
+        if answer is None:
+            messages.success(request, _("%(email)s was added.") % {"email": form.cleaned_data["email"]})
+            return redirect("project_members", found.slug)
+        issued, form = answer, MemberForm()
     context = {
         "project": found,
         "form": form,
+        "issued": issued,
         "members": queries.members_of(found, everybody="project.members" in permissions),
         "may_change": "project.members" in permissions,
         "may_change_organization": "organization.members" in permissions,
@@ -71,14 +79,14 @@ def member_remove(request: HttpRequest, project: str, member: str) -> HttpRespon
     return redirect("/" if user == request.user else "project_members", *([] if user == request.user else [found.slug]))
 
 
-def _added(actor: Actor, project: Project, form: MemberForm) -> bool:
-    """Add the person that the form names, or leave the form with an error."""
+def _added(actor: Actor, project: Project, form: MemberForm) -> Issued | Literal[False] | None:
+    """Add the person that the form names, or invite them; False leaves the form with an error."""
     try:
-        members.add_member(actor, project=project, **form.cleaned_data)
+        return members.add_or_invite(actor, project=project, **form.cleaned_data)
     except Problem as problem:
         for error in problem.errors:
-            form.add_error(error.pointer.removeprefix("/"), error.detail)
+            name = error.pointer.removeprefix("/")
+            form.add_error(name if name in form.fields else None, error.detail)
         if not problem.errors:
             form.add_error(None, problem.detail)
         return False
-    return True

@@ -3,7 +3,7 @@
 Console, API, admin and shell call these and nothing else. All raise ``core.errors.Problem`` and return the Operation.
 """
 
-from portal.resources.actions.cancelling import cancel_child, cancel_operation, is_cancellable
+from portal.resources.actions.cancelling import cancel_child, cancel_for_tenant, cancel_operation, is_cancellable
 from portal.resources.actions.checking import OrderRequest
 from portal.resources.actions.children import (
     create_child,
@@ -25,6 +25,7 @@ __all__ = [
     "OrderRequest",
     "Wish",
     "cancel_child",
+    "cancel_for_tenant",
     "cancel_operation",
     "change_many",
     "complete_rotation",

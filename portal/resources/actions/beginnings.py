@@ -7,7 +7,7 @@ from portal.core import conditions
 from portal.core.actors import Actor
 from portal.core.conditions import Condition, Status
 from portal.core.specs import Spec
-from portal.resources import maintenance
+from portal.resources import maintenance, quotas
 from portal.resources.engine import batches
 from portal.resources.models import Child, Resource
 from portal.resources.states import refresh
@@ -16,6 +16,7 @@ from portal.resources.states import refresh
 def insert(resource: Resource) -> None:
     """Write a new row: accepted, due at once, with a maintenance window of its own."""
     resource.maintenance = maintenance.of_order(resource.id)
+    quotas.measure(resource)
     accepted = Condition("Accepted", Status.TRUE, "Admitted")
     resource.conditions = conditions.merge([], [accepted], generation=1, now=resource.created_at)
     refresh(resource)

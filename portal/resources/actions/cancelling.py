@@ -13,7 +13,7 @@ from portal.projects import access
 from portal.resources import tasks
 from portal.resources.actions import operations
 from portal.resources.actions.children import kind_of
-from portal.resources.actions.removal import withdraw
+from portal.resources.actions.removal import require_operator, withdraw
 from portal.resources.engine import progress
 from portal.resources.models import Child, Operation
 
@@ -25,6 +25,18 @@ def cancel_operation(actor: Actor, operation: Operation) -> Operation:
     Raises Problem ``not_cancellable`` where going on is the only safe way.
     """
     access.require(actor, operation.resource.project, "service.operate", on=operation.resource.name)
+    return _cancel(actor, operation)
+
+
+@transaction.atomic
+def cancel_for_tenant(actor: Actor, operation: Operation, *, reason: str) -> Operation:
+    """Cancel a tenant's operation: an operator's act, with a reason that the tenant sees. Raises as above."""
+    require_operator(actor, operation.resource, reason)
+    operations.note(actor, operation.resource, "service.cancel", operation=operation, reason=reason)
+    return _cancel(actor, operation)
+
+
+def _cancel(actor: Actor, operation: Operation) -> Operation:
     resource = operations.locked(operation.resource)
     operation = Operation.objects.select_for_update(of=("self",)).select_related("child").get(id=operation.id)
     operation.resource = resource

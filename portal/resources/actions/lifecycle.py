@@ -100,6 +100,13 @@ def start(actor: Actor, resource: Resource, *, supersede: bool = False) -> Opera
 
 
 def _run(actor: Actor, resource: Resource, verb: Verb, *, running: bool, supersede: bool) -> Operation:
+    if running:
+        spec = resource.load_spec()
+        admission.admit(
+            admission.Request(
+                actor, resource.project, resource.offering, resource.plan, resource.cluster, spec, resource
+            )
+        )
     resource.running = running
     operations.save_wish(resource, "running")
     if running:

@@ -12,7 +12,7 @@ from portal.audit.actions import record
 from portal.core import conditions, registry
 from portal.core.actors import Actor
 from portal.core.errors import Problem, conflict
-from portal.resources import events, history, tasks
+from portal.resources import events, happenings, history, quotas, tasks
 from portal.resources.engine import progress
 from portal.resources.models import Child, Operation, Resource
 from portal.resources.states import refresh
@@ -31,8 +31,8 @@ class Many:
 def locked(resource: Resource) -> Resource:
     """Return the row as it is now, held until the transaction ends.
 
-    Locks are taken in one order everywhere: services, then the project, then parts and operations. They leave the key
-    alone, so that rows that only refer to a service or project wait for nobody.
+    Locks are taken in one order everywhere: services, then the organization, then the project, then parts and
+    operations. They leave the key alone, so that rows that only refer to a service or project wait for nobody.
     """
     return (
         Resource.objects.select_for_update(of=("self",), no_key=True)
@@ -114,6 +114,7 @@ def note(
     subject = f" {child.name}" if child else ""
     explain = f" ({reason})" if reason else ""
     events.note(resource, "Requested", f"{words}{subject} requested{explain}", operation=operation, actor_id=actor.id)
+    happenings.requested(resource, action, changes)
 
 
 def clear_lane(resource: Resource, lane: str, *, by: str, supersede: bool) -> None:
@@ -157,6 +158,9 @@ def save_wish(resource: Resource, *fields: str, generation: bool = True) -> None
         resource.generation += 1
         resource.next_reconcile_at, resource.failures = now, 0
         names |= {"generation", "next_reconcile_at", "failures"}
+    if names & {"plan_slug", "spec"}:
+        quotas.measure(resource)
+        names |= set(quotas.COLUMNS)
     refresh(resource)
     resource.save(update_fields=sorted(names))
 

@@ -17,7 +17,7 @@ from portal.core.errors import FieldError, Problem, invalid
 from portal.core.pricing import Price
 from portal.projects import access
 from portal.projects.models import Project
-from portal.resources import links
+from portal.resources import links, quotas
 from portal.resources.actions.checking import Order, OrderRequest, check
 from portal.resources.models import Quote, Resource
 from portal.resources.parts import price_with_parts
@@ -34,9 +34,8 @@ def quote_order(actor: Actor, project: Project, request: OrderRequest) -> Quote:
     checked = check(actor, request, named=bool(request.name))
     links.resolve(project, checked.spec)
     after = price_with_parts(checked.offering, checked.plan, checked.spec, region=checked.cluster.region.slug)
-    living = Resource.objects.living().filter(project=project).count()
-    quota = {"services": {"used": living, "limit": project.max_services, "adds": 1}}
-    body = _body(None, after, quota=quota, downtime=0, expected=checked.offering.expected_seconds)
+    takes = quotas.planned(checked.offering, checked.plan, checked.spec)
+    body = _body(None, after, quota=_quota(project, takes, {}), downtime=0, expected=checked.offering.expected_seconds)
     quote = _new(actor, project, None, fingerprint_of_order(checked), body)
     quote.save()
     return quote
@@ -76,7 +75,8 @@ def preview_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) 
     now = price_with_parts(resource.offering, resource.plan, before, region=region, running=resource.running)
     after = price_with_parts(resource.offering, plan, spec, region=region, running=running)
     restarts = plan.slug != resource.plan_slug or spec != before
-    body = _body(now, after, quota={}, downtime=5 if restarts else 0, expected=resource.offering.expected_seconds)
+    quota = _quota(resource.project, quotas.planned(resource.offering, plan, spec), quotas.taken_by(resource))
+    body = _body(now, after, quota=quota, downtime=5 if restarts else 0, expected=resource.offering.expected_seconds)
     return _new(
         actor,
         resource.project,
@@ -89,6 +89,11 @@ def preview_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) 
 def customer_fields(spec: specs.Spec) -> dict[str, Any]:
     """Return a spec without what only the platform sets."""
     return specs.asked(spec)
+
+
+def _quota(project: Project, after: quotas.Amounts, before: quotas.Amounts) -> dict[str, Any]:
+    """Say what it takes of each limit, and of what is not limited, with all that comes along."""
+    return quotas.as_json(quotas.effects(project, after, before, unlimited=True))
 
 
 def _body(before: Price | None, after: Price, *, quota: dict[str, Any], downtime: int, expected: int) -> dict[str, Any]:

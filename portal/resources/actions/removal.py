@@ -159,7 +159,7 @@ def _admit_again(actor: Actor, resource: Resource) -> None:
 @transaction.atomic
 def force_delete(actor: Actor, resource: Resource, *, reason: str) -> Operation:
     """Wipe a service that nothing else helps with: an operator's act, with a reason that the tenant sees."""
-    _require_operator(actor, resource, reason)
+    require_operator(actor, resource, reason)
     resource = operations.locked(resource)
     if resource.purged_at is not None:
         _refuse_second_delete(resource, DeletionPolicy.WIPE)
@@ -181,13 +181,14 @@ def force_delete(actor: Actor, resource: Resource, *, reason: str) -> Operation:
 @transaction.atomic
 def retry_now(actor: Actor, resource: Resource, *, reason: str) -> None:
     """Have the engine look at a service at once, forgetting its back-off: an operator's act."""
-    _require_operator(actor, resource, reason)
+    require_operator(actor, resource, reason)
     Resource.objects.filter(id=resource.id).update(failures=0, next_reconcile_at=timezone.now())
     operations.note(actor, resource, "service.retry", reason=reason)
     transaction.on_commit(lambda: tasks.enqueue(resource.id))
 
 
-def _require_operator(actor: Actor, resource: Resource, reason: str) -> None:
+def require_operator(actor: Actor, resource: Resource, reason: str) -> None:
+    """Raise Problem for anybody but an operator who says why."""
     if not actor.is_operator:
         raise permission_denied("provider.operate", resource.name)
     if not reason.strip():

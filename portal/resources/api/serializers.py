@@ -108,6 +108,12 @@ class UndeleteBody(Strict):
     name = ServiceName(required=False)
 
 
+class MoveBody(Strict):
+    """The project to move to, by slug or id: another one of the same organization."""
+
+    project = Word(max_length=80)
+
+
 class TargetBody(Strict):
     """The new service that a backup is restored into."""
 

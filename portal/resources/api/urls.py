@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.resources.api.views import children, credentials, operations, quotes, seen, services, verbs
+from portal.resources.api.views import children, credentials, moving, operations, quotes, seen, services, verbs
 
 SERVICE = "services/<str:service>"
 CREDENTIAL = f"{SERVICE}/credentials/<str:credential>"
@@ -20,6 +20,7 @@ urlpatterns = [
     path(f"{SERVICE}/restore", verbs.restore),
     path(f"{SERVICE}/fork", verbs.fork),
     path(f"{SERVICE}/undelete", verbs.undelete),
+    path(f"{SERVICE}/move", moving.move),
     path(f"{SERVICE}/endpoints", seen.endpoints),
     path(f"{SERVICE}/logs", seen.logs),
     path(f"{SERVICE}/metrics", seen.metrics),

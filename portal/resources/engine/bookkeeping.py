@@ -13,7 +13,7 @@ from portal.core import conditions
 from portal.core.conditions import Condition, Status
 from portal.core.drivers import ChildObservation, Observation
 from portal.core.offerings import Nature
-from portal.resources import events, history
+from portal.resources import events, happenings, history
 from portal.resources.engine import batches, progress
 from portal.resources.models import Child, Operation, Resource
 
@@ -101,6 +101,7 @@ def note_change(resource: Resource, before: tuple[str, str]) -> None:
         return
     severity = "warning" if resource.state == "failed" or resource.health == "unavailable" else "normal"
     events.note(resource, "StateChanged", _sentence(resource), severity=severity)
+    happenings.changed(resource, before)
     if resource.purged_at is not None:
         history.record(resource, resource.purged_at, running=False, present=False)
 

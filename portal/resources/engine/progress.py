@@ -11,7 +11,7 @@ from django.db import connection
 from portal.core import conditions
 from portal.core.conditions import Status
 from portal.core.drivers import Observation, UnitStep
-from portal.resources import events
+from portal.resources import events, happenings
 from portal.resources.engine import batches
 from portal.resources.models import Child, DeletionPolicy, Operation, Resource
 
@@ -61,6 +61,7 @@ def end(operation: Operation, state: str, message: str, now: datetime.datetime) 
     words = f"{operation.type.replace('_', ' ').capitalize()} {operation.child_name}".strip()
     sentence = f"{words} {operation.get_state_display().lower()}" + (f": {message}" if severity == "warning" else "")
     events.note(operation.resource, "OperationEnded", sentence, operation=operation, severity=severity)
+    happenings.ended(operation)
     announce(operation)
 
 

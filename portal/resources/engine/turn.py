@@ -136,7 +136,7 @@ def _finish(held: claim.Claim, turn: Turn) -> bool:
         rows = {child.id: child for child in turn.children}
         seen = progress.Seen(resource, turn.resource.generation, rows, gone, turn.observation, now)
         still_open = bookkeeping.operations(seen)
-        due_in = _next(turn, resource, waited_for=bool(still_open))
+        due_in = _next(turn, resource, waited_for=bool(still_open or gone))  # what is gone is not to be asked for
         due = None if due_in is None else now + due_in
         claim.write(held, fields, due=bookkeeping.earliest(due, resource, still_open, now))
         bookkeeping.note_change(resource, before)

@@ -37,6 +37,7 @@ STEPS: dict[str, Promise] = {
     "apply": gettext_lazy("Hand over to the cluster"),
     "start": gettext_lazy("Start the engine"),
     "probe": gettext_lazy("Wait for the first answer"),
+    "companions": gettext_lazy("Start the processes beside it"),
     "succeeded": pgettext_lazy("last step of an operation", "Done"),
     "failed": pgettext_lazy("last step of an operation", "Failed"),
     "cancelled": pgettext_lazy("last step of an operation", "Cancelled"),

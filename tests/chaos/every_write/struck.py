@@ -118,13 +118,13 @@ class Struck(Supervised):
     # ---- what must hold ----------------------------------------------------------------------------------------------
 
     def one_engine(self, handle: str = HANDLE) -> bool:
-        """Whether all processes of an instance are those of one engine: none is doubled, none an orphan."""
+        """Whether all processes of an instance are those of one engine and its companions: none doubled, no orphan."""
         stored = read_json(Home(self.data, handle).state_file) or {}
-        identity = stored.get("identity")
-        if not identity or not proc.is_same(identity["pid"], identity["start"]):
+        ones = [stored.get("identity"), *stored.get("companions", {}).values()]
+        if not all(one and proc.is_same(one["pid"], one["start"]) for one in ones):
             return False
         table = proc.every()
-        family = proc.descendants([identity["pid"], identity["keeper"]], table)
+        family = proc.descendants([pid for one in ones for pid in (one["pid"], one["keeper"])], table)
         return proc.of_instance(self.data, handle, table) == family
 
     def no_process(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.clusters.backends.local import files
-from portal.core.drivers import Command, GeneratedSecret, Phase, Run, Unit, UnitState
+from portal.core.drivers import Command, Companion, GeneratedSecret, Phase, Probe, Run, Unit, UnitState
 from tests.chaos.every_write.struck import FORERUNNER, HANDLE, Point, Struck
 
 IN_STOCK = 1
@@ -18,6 +18,9 @@ MADE = Command("make", ("/bin/sh", "-c", "test ! -e {{dir}}/made && echo made > 
 PLAIN = Run("plain", ("/bin/sh", "-c", "echo done > {{dir}}/plain"))
 ONCE = Run("once", ("/bin/sh", "-c", "echo x >> {{dir}}/once"), once=True, lane="once")
 DUMP = Run("dump", ("/bin/sh", "-c", "printf 12345 > {{artifacts}}/d"), artifact="d", lane="backup")
+WAIT = "import signal,sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); signal.pause()"
+LAID_BESIDE = Command("lay beside", ("/bin/sh", "-c", "echo done > {{dir}}/beside"))
+BESIDE = Companion("beside", ("/usr/bin/python3", "-c", WAIT), Probe(("/bin/true",)), prepare=(LAID_BESIDE,))
 OFFLINE = Run("offline", ("/bin/sh", "-c", "echo done > {{dir}}/offline"), while_stopped=True)
 
 
@@ -59,11 +62,19 @@ class Life:
     def _main_is_done(self, state: UnitState) -> bool:
         if state.generation < self.generation or not self._runs_are_over(state):
             return False
+        if not self._companions_are_there(state):
+            return False
         if sorted(path.name for path in self.struck.home.artifacts.iterdir()) != self._artifacts():
             return False
         if not self.asked.get("running", True):
             return state.phase is Phase.STOPPED and self.struck.no_process()
         return state.phase is Phase.RUNNING and state.ready and self.struck.one_engine()
+
+    def _companions_are_there(self, state: UnitState) -> bool:
+        """Whether those that are asked for are there and ready, and no others."""
+        wanted: tuple[Companion, ...] = self.asked.get("companions", ())
+        running = self.asked.get("running", True)
+        return {name: one.ready for name, one in state.companions.items()} == {one.name: running for one in wanted}
 
     def _runs_are_over(self, state: UnitState) -> bool:
         """Whether all work is done; what may not be done twice may be cut off instead."""
@@ -126,6 +137,11 @@ def engine_killed(life: Life, point: Point) -> None:
     os.kill(life.struck.pid(HANDLE), signal.SIGKILL)
 
 
+def companion_killed(life: Life, point: Point) -> None:
+    life.struck.arm(point)
+    os.kill(life.struck.companion(HANDLE, BESIDE.name), signal.SIGKILL)
+
+
 def adopt(life: Life, point: Point) -> None:
     """Kill the supervisor alone; the next one takes over what it left."""
     life.struck.kill()
@@ -162,6 +178,8 @@ LIFE: dict[str, Act] = {
     "back up": asks(runs=(PLAIN, ONCE, DUMP)),
     "restart": asks(restarts=1),
     "engine killed": engine_killed,
+    "companion": asks(companions=(BESIDE,)),
+    "companion killed": companion_killed,
     "adopt": adopt,
     "stop": asks(running=False),
     "work while stopped": asks(runs=(ONCE, OFFLINE), keep_artifacts=("d",)),
@@ -169,5 +187,6 @@ LIFE: dict[str, Act] = {
     "authority lost": authority_lost,
     "drop the backup": asks(keep_artifacts=()),
     "end and begin": end,
+    "companion gone": asks(companions=()),
     "delete": delete,
 }

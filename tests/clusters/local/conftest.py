@@ -93,6 +93,14 @@ class Supervised:
         assert stored["identity"]["pid"] > 1, "it has not begun"
         return int(stored["identity"]["pid"])
 
+    def companion(self, handle: str, name: str) -> int:
+        """Return the process of a companion."""
+        from portal.clusters.backends.local.files import read_json
+
+        stored = read_json(Home(self.data, handle).state_file)
+        assert stored
+        return int(stored["companions"][name]["pid"])
+
     # ---- waiting -----------------------------------------------------------------------------------------------------
 
     def eventually(self, look: Callable[[], object], what: str, seconds: float = 30.0) -> None:

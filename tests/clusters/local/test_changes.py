@@ -15,7 +15,7 @@ IDENTITY = Identity(digest="d", restarts=2, files=FILES)
 
 def change(unit: Unit = UNIT, digest: str = "d", **now: list[str] | None) -> str:
     files = {path: value for path, value in {**FILES, **now}.items() if value is not None}
-    return places.change(IDENTITY, unit, files, digest)
+    return places.change(IDENTITY, unit, unit.restarts, files, digest)
 
 
 @pytest.mark.parametrize(

@@ -48,5 +48,22 @@ def test_newest_lines_come_last_and_clean(tmp_path: Path) -> None:
     assert len(logread.tail(tmp_path, {}, None, None, 2)) == 2
 
 
+def test_companions_are_sources_of_their_own_in_the_order_of_time(tmp_path: Path) -> None:
+    (tmp_path / "engine.log").write_text("1:M 25 Nov 2021 10:00:01.123 * Ready to accept connections\n")
+    (tmp_path / "companion-tls.log").write_text("2021.11.25 10:00:02 LOG5[ui]: Configuration successful hunter22\n")
+    (tmp_path / "companion-replica-1.log.1").write_text("12:S 2021-11-25T10:00:00.5 * earlier\n")
+    (tmp_path / "companion-replica-1.log").write_text("12:S 32 Foo 2021 10:00:00 * of the line before\n")
+    found = logread.tail(tmp_path, {"a": {"p": "hunter22"}}, None, None, 10)
+    assert [(line.source, line.text.rpartition(" ")[2]) for line in found] == [
+        ("replica-1", "earlier"),
+        ("replica-1", "before"),
+        ("engine", "connections"),
+        ("tls", "***"),
+    ]
+    assert found[2].at == datetime.datetime(2021, 11, 25, 10, 0, 1, 123000, datetime.UTC)
+    (tmp_path / "companion-tls.log").write_text("its last word is hunter22")
+    assert logs.last_line(tmp_path, {"a": {"p": "hunter22"}}, "tls") == "its last word is ***"
+
+
 def test_a_service_without_logs_has_none(tmp_path: Path) -> None:
     assert logread.tail(tmp_path / "nowhere", {}, None, None, 10) == []

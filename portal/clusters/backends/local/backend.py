@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +20,8 @@ from portal.clusters.backends.local.supervisor.samples import UNITS
 from portal.clusters.models import Cluster
 from portal.core.drivers import GeneratedSecret, Phase, Unit, UnitState
 from portal.core.errors import PermanentError, TemporaryError
+
+_COMPANION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 class LocalBackend:
@@ -65,6 +68,7 @@ class LocalBackend:
     def apply(self, wanted: Wanted) -> None:
         unit: Unit = wanted.rendered
         _refuse_secrets_in_argv(unit)
+        _refuse_odd_names(unit)
         home = self._home(wanted.handle)
         if home.buried():
             return
@@ -166,9 +170,18 @@ class LocalBackend:
 def _refuse_secrets_in_argv(unit: Unit) -> None:
     commands = [unit.argv, unit.probe.argv, *(run.argv for run in unit.runs)]
     commands += [command.argv for command in (*unit.prepare, *unit.before_start)]
+    for one in unit.companions:
+        commands += [one.argv, *(command.argv for command in one.prepare), *([one.probe.argv] if one.probe else [])]
     commands += [unit.sampler.argv] if unit.sampler else []
     if any(render.mentions_secret(argv) for argv in commands):
         raise PermanentError("This service can't be run: a secret would stand in a command line.")
+
+
+def _refuse_odd_names(unit: Unit) -> None:
+    """A companion's name stands in file names and in the environment, and tells its log from those of others."""
+    names = [one.name for one in unit.companions]
+    if len(set(names)) < len(names) or not all(map(_COMPANION_NAME.fullmatch, names)) or "engine" in names:
+        raise PermanentError("This service can't be run: its companions need names of their own.")
 
 
 def _more_hosts() -> tuple[str, ...]:

@@ -155,6 +155,11 @@ def sync_tree(path: Path) -> None:
             _sync(Path(directory, name))
 
 
+def sync_directory(path: Path) -> None:
+    """Wait until the names in a directory are on the disk. Raises OSError."""
+    _sync(path)
+
+
 def _sync(path: Path) -> None:
     """Sync a plain file or a directory; links and sockets have nothing of their own."""
     if path.is_symlink() or not (path.is_file() or path.is_dir()):

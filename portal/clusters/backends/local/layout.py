@@ -1,11 +1,13 @@
 """Where an instance's things lie, and the wish that says what it should be.
 
 ``DIR/services/<handle>/``: ``unit.json`` (the wish), ``secrets.json``, ``state.json`` (what the supervisor saw),
-``prepared`` (the data directory is complete: never emptied again), ``log/`` (what processes said; ``log/own`` is the
-engine's ``{{log}}``), ``root/`` and ``artifacts/``. A process sees ``root``, ``artifacts`` and ``log/own`` alone, so it
-can put no link in the way of what the portal writes and reads. ``{{run}}`` is a short path, for sockets.
+``prepared`` (the data directory is complete: never emptied again), ``companions/`` (which of them were prepared),
+``log/`` (what processes said; ``log/own`` is the engine's ``{{log}}``), ``root/`` and ``artifacts/``. A process sees
+``root``, ``artifacts`` and ``log/own`` alone, so it can put no link in the way of what the portal writes and reads.
+``{{run}}`` is a short path, for sockets.
 """
 
+import fcntl
 import secrets as randomness
 import string
 import time
@@ -49,18 +51,24 @@ class Home:
         self.run = paths.run_directory(data) / handle
         self.trash = data / "services" / f".gone-{handle}"
         self.prepared = self.path / "prepared"
+        self.companions = self.path / "companions"
         self.secrets_file = self.path / "secrets.json"
         self.state_file = self.path / "state.json"
         self.sample_file = self.path / "sample.json"
         self.documents = self.path / "documents"
         self._wish_file = self.path / "unit.json"
         self._fence_file = self.path / "fence"  # of the last wish that was the same
+        self.hold_file = self.path / "hold"
         self._tombstone = tombstones(data) / handle
 
     def make(self) -> None:
         """Make all directories that are missing."""
         for directory in (self.path, self.root, self.artifacts, self.log, self.own_log, self.run):
             files.private_directory(directory)
+
+    def companion_prepared(self, name: str) -> Path:
+        """Return the file that is there once a companion's preparation is complete."""
+        return self.companions / name
 
     def tidy(self) -> None:
         """Remove what a kill has left of writes; the supervisor calls it before it writes anything itself."""
@@ -89,12 +97,26 @@ class Home:
     def wish(self) -> Wish | None:
         """Return the stored wish; None where there is none."""
         stored = files.read_json(self._wish_file)
-        return None if stored is None else Wish(**{**stored, "hosts": tuple(stored.get("hosts", ()))})
+        if stored is None:
+            return None
+        wish = Wish(**{**stored, "hosts": tuple(stored.get("hosts", ()))})
+        return replace(wish, want="stopped") if wish.want == "running" and self.held() else wish
+
+    def held(self) -> bool:
+        """Whether somebody who copies its files has it stand still: a lock on ``hold_file``, which ends with a kill."""
+        try:
+            with self.hold_file.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def stamp(self) -> tuple[int, int] | None:
         """Return what changes whenever the wish or the secrets do; None without a wish."""
         times = [_changed_at(self._wish_file), _changed_at(self.secrets_file)]
-        return (times[0], times[1]) if times[0] else None
+        return (times[0], times[1] + self.held()) if times[0] else None
 
     def record(self, wish: Wish) -> bool:
         """Store a wish unless a newer one is there or the service is gone. Return whether it was taken."""

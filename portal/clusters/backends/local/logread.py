@@ -1,4 +1,7 @@
-"""Reading an instance's logs for people: newest lines of the engine and of its commands, without ANSI and secrets."""
+"""Reading an instance's logs for people: newest lines of its processes and commands, without ANSI and secrets.
+
+A companion's lines have its name as their source, those of the main process ``engine``.
+"""
 
 import datetime
 import json
@@ -10,7 +13,10 @@ from portal.clusters.backends.base import LogLine
 from portal.clusters.backends.local import render
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]")
-_STAMP = re.compile(r"^\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d{1,6})?) ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?")
+_CLOCK = r"(\d\d:\d\d:\d\d(?:[.,]\d{1,6})?)"
+_STAMP = re.compile(rf"^(?:\d+:[A-Z] )?\[?(\d{{4}})[-./](\d\d)[-./](\d\d)[T ]{_CLOCK} ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?")
+_VALKEY = re.compile(rf"^\d+:[A-Z] (\d\d) ([A-Z][a-z]{{2}}) (\d{{4}}) {_CLOCK}")  # its own format, for want of another
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LONGEST = 4000
 _MOST_BYTES = 4 << 20
 
@@ -23,7 +29,9 @@ def tail(
     limit: int,
 ) -> list[LogLine]:
     """Return the newest ``limit`` lines between two times, oldest first."""
-    lines = [*_engine_lines(directory), *_run_lines(directory)]
+    lines = [*_process_lines(directory / "engine.log", "engine"), *_run_lines(directory)]
+    for path in sorted(directory.glob("companion-*.log")):
+        lines += _process_lines(path, path.stem.removeprefix("companion-"))
     lines.sort(key=lambda line: line.at or datetime.datetime.min.replace(tzinfo=datetime.UTC))
     chosen = [line for line in lines if _within(line.at, since, until)][-limit:]
     return [LogLine(line.at, line.source, _cut(render.mask(clean(line.text), secrets))) for line in chosen]
@@ -45,11 +53,11 @@ def _within(at: datetime.datetime | None, since: datetime.datetime | None, until
     return (since is None or at >= since) and (until is None or at <= until)
 
 
-def _engine_lines(directory: Path) -> Iterator[LogLine]:
+def _process_lines(path: Path, source: str) -> Iterator[LogLine]:
     at: datetime.datetime | None = None
-    for text in _last_lines(directory / "engine.log.1", directory / "engine.log"):
+    for text in _last_lines(Path(f"{path}.1"), path):
         at = stamp(text) or at  # a line without a time belongs to the one before
-        yield LogLine(at, "engine", text)
+        yield LogLine(at, source, text)
 
 
 def _run_lines(directory: Path) -> Iterator[LogLine]:
@@ -76,12 +84,15 @@ def _last_lines(*files: Path) -> Iterable[str]:
 
 def stamp(text: str) -> datetime.datetime | None:
     """Return the time that a line begins with; without a zone it is UTC, which engines are told to use."""
-    match = _STAMP.match(text)
-    if match is None:
+    if match := _STAMP.match(text):
+        year, month, day, clock, zone = match.groups()
+    elif match := _VALKEY.match(text):
+        day, name, year, clock = match.groups()
+        month, zone = f"{_MONTHS.index(name) + 1 if name in _MONTHS else 0:02}", None
+    else:
         return None
-    date, time, zone = match.groups()
     offset = "+00:00" if zone in (None, "Z", "UTC", "GMT") else zone
     try:
-        return datetime.datetime.fromisoformat(f"{date}T{time.replace(',', '.')}{offset}")
+        return datetime.datetime.fromisoformat(f"{year}-{month}-{day}T{clock.replace(',', '.')}{offset}")
     except ValueError:
         return None

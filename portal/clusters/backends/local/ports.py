@@ -55,6 +55,11 @@ class Allocator:
     def release(self, handle: str) -> None:
         self._store.release(handle)
 
+    def may_have(self, port: int) -> bool:
+        """Claim a port that a restored portal had elsewhere; say whether it is free here, for this portal to use."""
+        start = port - (port - FIRST) % BLOCK
+        return FIRST <= port <= LAST and bindable(port) and self._claim(start)
+
     def _reserve(self, handle: str, name: str) -> None:
         taken = self._store.taken()
         for port in self._candidates(taken):
@@ -78,6 +83,15 @@ class Allocator:
             if owner is not None and (_in_use(owner) or not _removed(file)):
                 return False
             return _create(file, self._owner)
+
+
+def forget(data: Path, claims: Path = CLAIMS) -> None:
+    """Give back the blocks of a data directory that goes."""
+    if claims.is_dir():
+        with _shared_directory(claims):
+            for file in claims.iterdir():
+                if _read(file) == str(data):
+                    _removed(file)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,12 @@
 """Reading /proc: who a process is, what it uses, and which processes belong to an instance."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+COMPANION = "ARCHIPEL_COMPANION"  # whose value names a companion; its one-shots have a slash after the name
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -110,6 +111,38 @@ def _stands_in(pid: int, home: str) -> bool:
     except OSError:
         return False
     return place == home or place.startswith(f"{home}/")
+
+
+def companion_of(pid: int) -> str:
+    """Return the companion that a process is, or works for; empty for the main process and what comes from it."""
+    return environ(pid).get(COMPANION, "").partition("/")[0]
+
+
+def listens(pids: Iterable[int], port: int) -> bool:
+    """Say whether one of the processes listens on a TCP port (proc_pid_net(5): state 0A)."""
+    sockets = {inode for table in ("tcp", "tcp6") for inode in _listening(table, port)}
+    return any(_socket(entry) in sockets for pid in pids for entry in _open_files(pid))
+
+
+def _listening(table: str, port: int) -> Iterator[str]:
+    for words in map(str.split, (_PROC / "net" / table).read_text().splitlines()[1:]):
+        if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
+            yield words[9]
+
+
+def _open_files(pid: int) -> list[Path]:
+    try:
+        return list((_PROC / str(pid) / "fd").iterdir())
+    except OSError:
+        return []
+
+
+def _socket(entry: Path) -> str:
+    """Return the inode of an open socket; empty for any other file."""
+    try:
+        return str(entry.readlink()).removeprefix("socket:[").removesuffix("]")
+    except OSError:
+        return ""
 
 
 def memory_bytes(pid: int, rss: int) -> int:

@@ -1,12 +1,18 @@
 """``manage.py prepare``: what ``up`` has done by a child before and while the portal's processes start."""
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
 
+from portal.instance.care import reviving
+from portal.instance.care.archive import Service
 from portal.instance.seed import seed
 from portal.projects.seed import EMAIL
 
@@ -22,10 +28,17 @@ class Command(BaseCommand):
         parser.add_argument("--static", action="store_true", help="collect static files")
         parser.add_argument("--link", action="store_true", help="print the path of a new one-time sign-in link")
 
-    def handle(self, *args: Any, migrate: bool, static: bool, link: bool, **options: Any) -> None:
+        parser.add_argument("--restored", metavar="FILE", type=Path, help="settle a restored database (restore's own)")
+
+    def handle(
+        self, *args: Any, migrate: bool, static: bool, link: bool, restored: Path | None = None, **options: Any
+    ) -> None:
         if migrate or link:
             wait_for_database()
+        if restored:
+            reviving.revive(Service(**entry) for entry in json.loads(restored.read_text()))
         if migrate:
+            refuse_newer()
             self.stderr.write("migrating the database")
             call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
             seed()
@@ -36,6 +49,19 @@ class Command(BaseCommand):
             from portal.accounts.actions import new_sign_in_link
 
             self.stdout.write(new_sign_in_link(email=EMAIL))
+
+
+def refuse_newer() -> None:
+    """End where a newer portal has migrated the database: there is no way back. Raises CommandError."""
+    loader = MigrationLoader(connection)
+    known = set(loader.disk_migrations) | {old for one in loader.disk_migrations.values() for old in one.replaces}
+    own = {config.label for config in apps.get_app_configs() if config.name.startswith(("portal.", "apps."))}
+    unknown = sorted(f"{label}.{name}" for label, name in set(loader.applied_migrations) - known if label in own)
+    if unknown:
+        raise CommandError(
+            f"a newer portal has worked with this database: it has {unknown[0]}, unknown here. There is no way back "
+            "but a backup from before: use the newer portal."
+        )
 
 
 def wait_for_database() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from portal.accounts.names import account_id
 from portal.core import ids
-from portal.core.api.shapes import Json, Moment, moment, public_id
+from portal.core.api.shapes import Json, Moment, moment
 from portal.resources.actions.cancelling import is_cancellable
 from portal.resources.models import Operation
 
@@ -78,7 +79,7 @@ def operation_json(operation: Operation) -> OperationJson:
         "expected_seconds": operation.expected_seconds,
         "timeout_seconds": round(timeout.total_seconds()),
         "cancellable": is_cancellable(operation),
-        "requested_by": public_id("user", operation.requested_by),
+        "requested_by": account_id(operation.requested_by),
         "quote": operation.quote,
         "created_at": moment(operation.created_at),
         "finished_at": moment(operation.finished_at),

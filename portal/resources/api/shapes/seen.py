@@ -2,6 +2,7 @@
 
 from typing_extensions import TypedDict
 
+from portal.accounts.names import account_id
 from portal.clusters.backends.base import LogLine, Series
 from portal.core import ids
 from portal.core.api.shapes import Moment, moment, public_id
@@ -44,7 +45,7 @@ def event_json(event: Event) -> EventJson:
         "reason": event.reason,
         "message": event.message,
         "operation": public_id("op", event.operation_id),
-        "actor": public_id("user", event.actor_id),
+        "actor": account_id(event.actor_id),
     }
 
 

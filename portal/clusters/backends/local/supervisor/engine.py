@@ -10,8 +10,9 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from portal.clusters.backends.local import proc
@@ -113,11 +114,10 @@ class Engine:
 
 
 async def start(
-    place: Place, argv: tuple[str, ...], identity: Identity, remember: Callable[[Identity], None]
+    place: Place, argv: tuple[str, ...], identity: Identity, remember: Callable[[Identity], None], log: Path
 ) -> Engine:
     """Start an engine. ``remember`` writes its identity down before it may begin. Raises StartFailed."""
     remember(identity)
-    log = place.home.log / "engine.log"
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(log.open("ab"))
         info, info_end = _pipe(stack)
@@ -141,6 +141,17 @@ async def start(
         identity.keeper = child.pid if place.sandbox.isolates else 0
         identity.pid = await _told_pid(info, child) if place.sandbox.isolates else child.pid
         return _begin(place, identity, child, remember, block)
+
+
+async def in_one_piece(start: Coroutine[Any, Any, Engine], hold: Callable[[Engine], None]) -> None:
+    """Start, and hand over what was started: a cancellation is heeded once somebody holds it. Raises StartFailed."""
+    task = asyncio.create_task(start)
+    try:
+        hold(await asyncio.shield(task))
+    except asyncio.CancelledError:
+        with contextlib.suppress(StartFailed):
+            hold(await task)
+        raise
 
 
 def _begin(place: Place, identity: Identity, child: Child, remember: Callable[[Identity], None], block: int) -> Engine:

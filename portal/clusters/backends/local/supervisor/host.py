@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,12 +89,18 @@ class Host:
 
     # ---- strays ------------------------------------------------------------------------------------------------------
 
-    async def end_strays(self, handle: str, keep: Iterable[int] = ()) -> None:
-        """Kill every process of an instance but those that come from ``keep``, and wait until they are gone."""
+    async def end_strays(self, handle: str, keep: Iterable[int] = (), spare: Container[str] = (), of: str = "") -> None:
+        """Kill every process of an instance but those that come from ``keep``, and wait until they are gone.
+
+        Those of the companions ``spare`` are left alone; where ``of`` names a companion, all but that one's are.
+        """
         for _ in range(100):
             strays = proc.of_instance(self.data, handle)
             if strays and keep:
                 strays -= proc.descendants(keep, proc.every())
+            if strays and (spare or of):
+                marked = {pid: proc.companion_of(pid) for pid in strays}
+                strays = {pid for pid, name in marked.items() if (name == of if of else name not in spare)}
             if not strays:
                 return
             for pid in strays:

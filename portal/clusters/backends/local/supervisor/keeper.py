@@ -1,16 +1,13 @@
 """Keeps one instance's engine: starts it, brings it to a changed unit, notes its crashes, stops and adopts it."""
 
-import asyncio
-import contextlib
 import time
-from collections.abc import Coroutine
-from typing import Any
 
 from portal.clusters.backends.local.layout import Home, Wish
 from portal.clusters.backends.local.ports import bindable
 from portal.clusters.backends.local.supervisor import commands, engine, logs, places, signals
 from portal.clusters.backends.local.supervisor.children import exit_line
 from portal.clusters.backends.local.supervisor.commands import Place
+from portal.clusters.backends.local.supervisor.companions import Companions
 from portal.clusters.backends.local.supervisor.engine import Engine, Identity, StartFailed
 from portal.clusters.backends.local.supervisor.host import Host
 from portal.clusters.backends.local.supervisor.record import now
@@ -22,8 +19,8 @@ from portal.core.drivers import Command, Phase, Unit
 class Keeper:
     """The engine of one instance; ``engine`` is None while none runs."""
 
-    def __init__(self, home: Home, host: Host, status: Status) -> None:
-        self._home, self._host, self._status = home, host, status
+    def __init__(self, home: Home, host: Host, status: Status, companions: Companions) -> None:
+        self._home, self._host, self._status, self._companions = home, host, status, companions
         self.engine: Engine | None = None
         self.failures = Failures()
         self._is_clean = False  # whether strays were ended since something of ours could have become one
@@ -38,32 +35,35 @@ class Keeper:
         """Start the engine. Raises Problem where it can't be."""
         self._status.step("start", "starting", phase=Phase.STARTING, ready=False, message="")
         await self.end_strays()
-        _check_ports(wish)
+        self._check_ports(wish)
         wanted = places.rendered(unit, place, self._home)
-        places.write_files(self._home, wanted, self.identity)
+        mine = places.mains(unit, wanted)
+        places.write_files(self._home, mine)
+        places.remove_files(self._home, self.identity, wanted)
         for command in unit.before_start:
             await self.perform(place, command, "StartFailed")
-        logs.rotate(self._home.log / "engine.log")
-        digests = places.digests(unit, wanted, self._home)
+        logs.rotate(logs.engine_log(self._home.log))
+        digests = places.digests(mine, self._home, tls=places.mains_tls(unit))
         fresh = Identity(digest=places.digest(unit, place), restarts=unit.restarts, files=digests)
         try:
-            await self._launch(engine.start(place, unit.argv, fresh, self._status.record.remember))
+            log = logs.engine_log(self._home.log)
+            self._is_clean = False
+            await engine.in_one_piece(
+                engine.start(place, unit.argv, fresh, self._status.record.remember, log), self._hold
+            )
         except StartFailed as error:
             await self.end_strays()
             self.failures.add()
             raise Problem("StartFailed", self._last_words() or str(error), self.failures.left) from error
         self._status.step("probe", "waiting for the first answer", started_at=now())
 
-    async def _launch(self, start: Coroutine[Any, Any, Engine]) -> None:
-        """Start in one piece: a cancellation is heeded once we hold what was started."""
-        self._is_clean = False
-        task = asyncio.create_task(start)
-        try:
-            self.engine = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            with contextlib.suppress(StartFailed):
-                self.engine = await task
-            raise
+    def _check_ports(self, wish: Wish) -> None:
+        for name, port in wish.ports.items():
+            if not bindable(port) and not self._companions.listen_on(port):
+                raise Problem("PortTaken", f"Port {port} ({name}) is used by another program on this machine.", 5.0)
+
+    def _hold(self, started: Engine) -> None:
+        self.engine = started
 
     async def perform(self, place: Place, command: Command, reason: str) -> None:
         """Run one command of the unit. Raises Problem with ``reason`` where it fails."""
@@ -77,17 +77,20 @@ class Keeper:
 
     # ---- while it runs -----------------------------------------------------------------------------------------------
 
-    async def match(self, unit: Unit, place: Place) -> None:
+    async def match(self, wish: Wish, unit: Unit, place: Place) -> None:
         """Bring a running engine to what is asked: nothing, a reload, or a stop so that it starts anew."""
         identity = self.identity
         if self.engine is None or identity is None:
             return
         wanted = places.rendered(unit, place, self._home)
-        digests = places.digests(unit, wanted, self._home)
-        change = places.change(identity, unit, digests, places.digest(unit, place))
-        places.write_files(self._home, wanted, identity)
+        mine = places.mains(unit, wanted)
+        digests = places.digests(mine, self._home, tls=places.mains_tls(unit))
+        change = places.change(identity, unit, unit.restarts, digests, places.digest(unit, place))
+        places.write_files(self._home, mine)
+        places.remove_files(self._home, identity, wanted)
         if change == "restart":
             self._status.see(phase=Phase.STOPPING, ready=False, message="restarting")
+            await self._companions.stop_outdated(wish, unit, place)
             await self.stop(unit)
             return
         if change == "reload":
@@ -133,9 +136,10 @@ class Keeper:
             self.engine = None
 
     async def end_strays(self) -> None:
-        """End processes of this instance that nobody keeps; none may live beside the one that we start."""
+        """End processes of this instance that nobody keeps; but for companions none lives beside the one we start."""
         if self.engine is None and not self._is_clean:
-            await self._host.end_strays(self._home.handle)
+            beside = self._companions
+            await self._host.end_strays(self._home.handle, keep=beside.pids, spare=beside.names)
             self._is_clean = True
 
     async def adopt(self) -> None:
@@ -144,11 +148,5 @@ class Keeper:
         if identity:
             self.engine = Engine.adopt(identity, str(self._home.data), self._home.handle)
         keep = [identity.pid, identity.keeper] if self.engine and identity else []
-        await self._host.end_strays(self._home.handle, keep=keep)
+        await self._host.end_strays(self._home.handle, keep=[*keep, *self._companions.pids])
         self._is_clean = self.engine is None
-
-
-def _check_ports(wish: Wish) -> None:
-    for name, port in wish.ports.items():
-        if not bindable(port):
-            raise Problem("PortTaken", f"Port {port} ({name}) is used by another program on this machine.", 5.0)

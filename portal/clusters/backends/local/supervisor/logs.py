@@ -18,6 +18,14 @@ LARGEST = 10_000_000
 KEPT = 3
 
 
+def engine_log(directory: Path) -> Path:
+    return directory / "engine.log"
+
+
+def companion_log(directory: Path, name: str) -> Path:
+    return directory / f"companion-{name}.log"
+
+
 def rotate(path: Path, largest: int = LARGEST, kept: int = KEPT) -> bool:
     """Rotate a file that has grown beyond ``largest`` bytes, keeping ``kept`` old ones. Return whether it did."""
     try:
@@ -51,10 +59,10 @@ def write_run(directory: Path, source: str, text: str) -> None:
             file.write("".join(f"{line}\n" for line in lines))
 
 
-def last_line(directory: Path, secrets: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the last line that the engine wrote, which often names the cause of its end, without any secret in it."""
+def last_line(directory: Path, secrets: Mapping[str, Mapping[str, str]], companion: str = "") -> str:
+    """Return what the engine or a companion wrote last, which often names the cause of its end; no secret is in it."""
     try:
-        with (directory / "engine.log").open("rb") as file:
+        with (companion_log(directory, companion) if companion else engine_log(directory)).open("rb") as file:
             start = file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:

@@ -1,21 +1,24 @@
 """From a unit and its wish to what a start needs: places, values, files, and the digests that tell what changed."""
 
+import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Container
 from pathlib import Path
 
-from portal.clusters.backends.local import files
+from portal.clusters.backends.local import files, proc
 from portal.clusters.backends.local.layout import Home, Wish
 from portal.clusters.backends.local.render import RenderError, Values
 from portal.clusters.backends.local.sandbox import Room
 from portal.clusters.backends.local.supervisor.commands import Place, base_environment
 from portal.clusters.backends.local.supervisor.engine import Identity
 from portal.clusters.backends.local.supervisor.host import Host
-from portal.core.drivers import File, Input, Unit
+from portal.core.drivers import Companion, File, Input, Unit
 
 Rendered = dict[str, tuple[bytes, File]]
+Digests = dict[str, list[str]]  # path → [digest, on_change]
+_TLS = "tls/"
 _CERTIFICATE = "tls/cert.pem"
 _ORDER = ("", "none", "reload", "restart")
 
@@ -34,6 +37,12 @@ def make(host: Host, home: Home, wish: Wish, unit: Unit) -> Place:
     )
     env = base_environment(home, values, unit.env)
     return Place(home, host.children, host.sandbox, host.groups, room, values, unit.limits, env)
+
+
+def beside(place: Place, companion: Companion, *, one_shot: bool = False) -> Place:
+    """Return where a companion runs, or what is done for it: as the main process does, with a mark of its own."""
+    mark = f"{companion.name}/" if one_shot else companion.name
+    return dataclasses.replace(place, env={**place.environment(companion.env), proc.COMPANION: mark})
 
 
 def _input(data: Path, entry: Input) -> Path | None:
@@ -61,8 +70,8 @@ def rendered(unit: Unit, place: Place, home: Home) -> Rendered:
     return found
 
 
-def write_files(home: Home, wanted: Rendered, before: Identity | None = None) -> None:
-    """Write what differs from the disk, remove what an earlier unit had and this one has not. Raises RenderError.
+def write_files(home: Home, wanted: Rendered) -> None:
+    """Write what differs from the disk. Raises RenderError.
 
     Not durably: this is done before each start, and nothing but a start follows a failure of the power.
     """
@@ -72,8 +81,12 @@ def write_files(home: Home, wanted: Rendered, before: Identity | None = None) ->
                 files.write_below(home.root, path, content, file.mode, durable=False)
         except OSError as error:
             raise RenderError(f"the file {path!r} can't be written: {error.strerror}") from error
+
+
+def remove_files(home: Home, before: Identity | None, known: Container[str]) -> None:
+    """Remove what a process was started with and no process of the unit has any more."""
     for path in before.files if before else ():
-        if path not in wanted and path != _CERTIFICATE:
+        if path not in known and path != _CERTIFICATE:
             files.remove_below(home.root, path)
 
 
@@ -85,32 +98,60 @@ def _equal(root: Path, path: str, content: bytes, mode: int) -> bool:
         return False
 
 
+def mains(unit: Unit, wanted: Rendered) -> Rendered:
+    """Return those files that are about the main process."""
+    others = {path for one in unit.companions for path in one.files}
+    return {path: content for path, content in wanted.items() if path not in others} if others else wanted
+
+
+def companions(companion: Companion, wanted: Rendered) -> Rendered:
+    """Return those files that are about a companion. Raises RenderError for one that is not there."""
+    paths = [path for path in (*companion.files, *companion.shared) if not path.startswith(_TLS)]
+    if strange := [path for path in paths if path not in wanted]:
+        raise RenderError(f"the companion {companion.name} names {strange[0]!r}, which is no file of the unit")
+    return {path: wanted[path] for path in paths}
+
+
+def mains_tls(unit: Unit) -> bool:
+    """Say whether a renewed certificate is about the main process."""
+    return unit.tls and not any(_names_tls(one.files) for one in unit.companions)
+
+
+def companions_tls(unit: Unit, companion: Companion) -> bool:
+    """Say whether a renewed certificate is about a companion."""
+    return unit.tls and _names_tls((*companion.files, *companion.shared))
+
+
+def _names_tls(paths: tuple[str, ...]) -> bool:
+    return any(path.startswith(_TLS) for path in paths)
+
+
 # ---- what changed ----------------------------------------------------------------------------------------------------
 
 
-def digests(unit: Unit, wanted: Rendered, home: Home) -> dict[str, list[str]]:
+def digests(wanted: Rendered, home: Home, *, tls: bool) -> Digests:
     """Return path → [digest, what its change asks for]; the certificate counts as a file whose renewal reloads."""
     found = {path: [_digest(content), file.on_change] for path, (content, file) in wanted.items()}
-    if unit.tls:
+    if tls:
         found[_CERTIFICATE] = [_digest(files.read_below(home.root, _CERTIFICATE) or b""), "reload"]
     return found
 
 
-def digest(unit: Unit, place: Place) -> str:
+def digest(unit: Unit, place: Place, companion: Companion | None = None) -> str:
     """Return a digest of what only a new start can change: command, packages, environment, limits."""
     parts = {
-        "argv": place.values.argv(unit.argv),
+        "argv": place.values.argv(companion.argv if companion else unit.argv),
         "packages": unit.packages,
-        "env": place.environment({}),
+        "env": place.environment(companion.env if companion else {}),
         "limits": str(unit.limits),
-        "before": str(unit.before_start),
+        "before": "" if companion else str(unit.before_start),
     }
     return _digest(json.dumps(parts, sort_keys=True).encode())
 
 
-def change(identity: Identity, unit: Unit, now: Mapping[str, list[str]], process: str) -> str:
-    """Return what a running engine needs: nothing (empty), ``none`` (take note), ``reload`` or ``restart``."""
-    if identity.digest != process or identity.restarts < unit.restarts:
+def change(identity: Identity, process: Unit | Companion, restarts: int, now: Digests, digest: str) -> str:
+    """Return what a running process needs: nothing (empty), ``none`` (take note), ``reload`` or ``restart``."""
+    if identity.digest != digest or identity.restarts < restarts:
         return "restart"
     actions = {""}
     for path in identity.files.keys() | now.keys():
@@ -118,7 +159,7 @@ def change(identity: Identity, unit: Unit, now: Mapping[str, list[str]], process
         if before is None or after is None or before[0] != after[0]:
             actions.add((after or before or ["", "restart"])[1])
     strongest = max(actions, key=_ORDER.index)
-    return "restart" if strongest == "reload" and not unit.reload_signal else strongest
+    return "restart" if strongest == "reload" and not process.reload_signal else strongest
 
 
 def _digest(content: bytes) -> str:

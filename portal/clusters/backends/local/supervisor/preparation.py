@@ -4,7 +4,7 @@ import logging
 
 from portal.clusters.backends.local import certificates, files
 from portal.clusters.backends.local.layout import Home, Wish
-from portal.clusters.backends.local.supervisor import places
+from portal.clusters.backends.local.supervisor import companions, places
 from portal.clusters.backends.local.supervisor.commands import Place
 from portal.clusters.backends.local.supervisor.groundwork import Groundwork, lay
 from portal.clusters.backends.local.supervisor.host import Host
@@ -56,6 +56,7 @@ class Preparation:
         return True
 
     def _empty(self) -> None:
+        companions.forget_preparation(self._home)
         files.empty_directory(self._home.root)
         files.empty_directory(self._home.run)
 

@@ -26,6 +26,7 @@ class Record:
         stored = files.read_json(home.state_file) or {}
         self.seen = _seen(stored.get("seen"))
         self.identity = Identity.from_json(stored.get("identity"))
+        self.companions = {name: Identity(**one) for name, one in stored.get("companions", {}).items()}
         self.once: set[str] = set(stored.get("once", ()))
         self.unsaved = False  # the disk was full when something changed
         self._settle_cut_off_runs()
@@ -39,6 +40,10 @@ class Record:
 
     def remember(self, identity: Identity | None) -> None:
         self.identity = identity
+        self.save()
+
+    def remember_companion(self, name: str, identity: Identity) -> None:
+        self.companions[name] = identity
         self.save()
 
     def save_if_possible(self) -> bool:
@@ -58,6 +63,7 @@ class Record:
         stored = {
             "seen": codec.state_to_json(self.seen),
             "identity": self.identity.as_json() if self.identity else None,
+            "companions": {name: identity.as_json() for name, identity in self.companions.items()},
             "once": sorted(self.once),
         }
         if self._home.exists():
@@ -118,4 +124,5 @@ def _seen(stored: dict[str, Any] | None) -> UnitState:
 def _news(state: UnitState) -> tuple[object, ...]:
     runs = tuple((key, result.state, result.finished_at) for key, result in state.runs.items())
     steps = tuple((step.name, step.message) for step in state.steps)
-    return state.phase, state.ready, state.reason, state.generation, runs, steps, state.certificate_expires_at
+    beside = tuple((name, one.ready, one.reason) for name, one in state.companions.items())
+    return state.phase, state.ready, state.reason, state.generation, runs, steps, state.certificate_expires_at, beside

@@ -15,12 +15,15 @@ _MOST_FILES = 200_000
 UNITS = {"memory_bytes": "bytes", "disk_bytes": "bytes", "cpu_percent": "percent", "processes": "count"}
 
 
+Roots = tuple[int, ...]  # the processes of an instance that all others come from
+
+
 class Ring:
     """The samples of one instance, oldest first."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, dict[str, float]]] = deque(maxlen=_KEPT)
-        self._cpu: tuple[float, int, int] | None = None  # when, root pid, ticks
+        self._cpu: tuple[float, Roots, int] | None = None  # when, roots, ticks
 
     def add(self, values: Mapping[str, float]) -> None:
         self._samples.append((time.time(), dict(values)))
@@ -28,10 +31,10 @@ class Ring:
     def latest(self) -> Mapping[str, float]:
         return self._samples[-1][1] if self._samples else {}
 
-    def cores(self, root: int, ticks: int) -> float:
-        """Return the cores used since the last call; 0 at the first one of a process."""
-        before, self._cpu = self._cpu, (time.monotonic(), root, ticks)
-        if before is None or before[1] != root or (passed := self._cpu[0] - before[0]) <= 0:
+    def cores(self, roots: Roots, ticks: int) -> float:
+        """Return the cores used since the last call; 0 at the first one of these processes."""
+        before, self._cpu = self._cpu, (time.monotonic(), roots, ticks)
+        if before is None or before[1] != roots or (passed := self._cpu[0] - before[0]) <= 0:
             return 0.0
         return max(0, ticks - before[2]) / proc.TICKS / passed
 
@@ -45,15 +48,13 @@ class Ring:
         return found
 
 
-def measure(roots: Mapping[str, int], homes: Mapping[str, Path]) -> dict[str, dict[str, float]]:
+def measure(roots: Mapping[str, Roots], homes: Mapping[str, Path]) -> dict[str, dict[str, float]]:
     """Measure all instances in one pass over the process table; slow enough to belong into a thread."""
     table = proc.every()
     found = {}
     for handle, home in homes.items():
         values: dict[str, float] = {"disk_bytes": float(disk_bytes(home))}
-        root = roots.get(handle)
-        if root is not None and root in table:
-            tree = [table[pid] for pid in proc.descendants([root], table)]
+        if tree := [table[pid] for pid in proc.descendants(roots.get(handle, ()), table)]:
             values["memory_bytes"] = float(sum(proc.memory_bytes(entry.pid, entry.rss_bytes) for entry in tree))
             values["ticks"] = float(sum(entry.cpu_ticks for entry in tree))
             values["processes"] = float(len(tree))

@@ -26,8 +26,7 @@ async def sample_forever(host: Host, instances: dict[str, Instance]) -> None:
 
 async def sample(instances: dict[str, Instance]) -> None:
     """Take one sample of each instance and note it for readers."""
-    engines = {handle: instance.keeper.engine for handle, instance in instances.items()}
-    roots = {handle: engine.identity.pid for handle, engine in engines.items() if engine}
+    roots = {handle: instance.roots for handle, instance in instances.items()}
     homes = {handle: instance.home.path for handle, instance in instances.items()}
     measured = await asyncio.to_thread(samples.measure, roots, homes)
     few = asyncio.Semaphore(AT_ONCE)
@@ -41,7 +40,8 @@ async def sample(instances: dict[str, Instance]) -> None:
         if instance.home.exists():
             files.write_json(instance.home.sample_file, dict(instance.ring.latest()), durable=False)
             instance.status.measured(int(values.get("disk_bytes", 0)), _room(instance))
-            await asyncio.to_thread(logs.rotate, instance.home.log / "engine.log")
+            for path in instance.logs:
+                await asyncio.to_thread(logs.rotate, path)
 
 
 def _room(instance: Instance) -> int:

@@ -154,7 +154,7 @@ class Supervisor:
             life.cancel()
         await asyncio.gather(*self._lives.values(), return_exceptions=True)
         if self._detach:
-            await asyncio.gather(*(instance.runs.halt() for instance in self._instances.values()))
+            await asyncio.gather(*(instance.detach() for instance in self._instances.values()))
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._close_all(), END_WITHIN - 5)

@@ -1,0 +1,177 @@
+"""Runs that bring running engines to what is asked: settings, users, persistence, roles, and a cluster's slots.
+
+Each is a command and, where it takes effect later, a question that is asked until the answer is yes. What has been
+reached becomes a fact, and files are written from facts: an engine that crashes half-way begins with what was there.
+"""
+
+from collections.abc import Iterator
+
+from apps.databases.offerings.valkey import acl, cli, config, nodes
+from apps.databases.offerings.valkey.config import Value
+from apps.databases.offerings.valkey.nodes import Node
+from portal.core.drivers import Run, View
+
+LANE = "main"
+
+
+def runs(view: View, *, read_only: bool) -> tuple[Run, ...]:
+    """Return all of them, in the order that one lane does them."""
+    found = [*_settings(view), *_users(view, read_only=read_only)]
+    if nodes.is_cluster(view):
+        found += _cluster(view)
+    return (*found, *promotion(view), *persisting(view), *_forgetting(view))
+
+
+def _run(key: str, argv: tuple[str, ...], stdin: str = "", *, timeout_seconds: int = 60) -> Run:
+    return Run(key, argv, stdin=stdin, env=cli.ENV, timeout_seconds=timeout_seconds, lane=LANE)
+
+
+def _config_set(settings: dict[str, Value]) -> tuple[str, ...]:
+    words = {name: ("yes" if value else "no") if isinstance(value, bool) else value for name, value in settings.items()}
+    return ("CONFIG", "SET", *(str(part) for pair in words.items() for part in pair))
+
+
+# ---- settings and users ----------------------------------------------------------------------------------------------
+
+
+def _settings(view: View) -> Iterator[Run]:
+    for node in nodes.nodes(view):
+        live = config.live(view, node)
+        yield _run(f"settings:{config.digest(live)}:{node.name}", cli.argv(node.socket, *_config_set(live)))
+
+
+def settings_keys(view: View) -> tuple[str, ...]:
+    return tuple(run.key for run in _settings(view))
+
+
+def _users(view: View, *, read_only: bool) -> Iterator[Run]:
+    keys = user_keys(view, read_only=read_only)
+    for node, key in zip(nodes.nodes(view), keys, strict=True):
+        yield _run(key, cli.argv(node.socket, "ACL", "LOAD"))
+
+
+def user_keys(view: View, *, read_only: bool) -> tuple[str, ...]:
+    """Return the keys of the runs that bring the users as asked to every node."""
+    digest = acl.digest(view, read_only=read_only)
+    return tuple(f"users:{digest}:{node.name}" for node in nodes.nodes(view))
+
+
+# ---- a cluster -------------------------------------------------------------------------------------------------------
+
+# A node that began with keys has taken their slots already, hence one by one, whatever is refused.
+_TAKE_SLOTS = (
+    "local n=0 for s=tonumber(ARGV[1]),tonumber(ARGV[2]) do "
+    'if not redis.pcall("CLUSTER","ADDSLOTS",s).err then n=n+1 end end return n'
+)
+
+
+def _cluster(view: View) -> Iterator[Run]:
+    found, data = nodes.nodes(view), nodes.data_directory(view)
+    for node in found:
+        first, last = node.slots
+        yield _run(f"slots:{data}:{node.name}", cli.argv(node.socket, "EVAL", _TAKE_SLOTS, "0", str(first), str(last)))
+        epoch = f"CLUSTER SET-CONFIG-EPOCH {node.number}\n"
+        yield _run(f"epoch:{data}:{node.name}", cli.argv(node.socket), epoch)
+    meet = "".join(
+        f"CLUSTER MEET 127.0.0.1 {{{{port:{other.front}}}}} {{{{port:{other.bus}}}}}\n" for other in found[1:]
+    )
+    yield _run(f"meet:{data}", cli.argv(found[0].socket), meet)
+    facts = ("cluster_state:ok", f"cluster_slots_ok:{nodes.SLOTS}", f"cluster_known_nodes:{nodes.PRIMARIES}")
+    for node in found:
+        question = cli.holds("cluster", *facts, otherwise="the nodes have not found together yet")
+        # answered within some seconds, and asked again soon: the engine itself waits a second for an answer
+        yield _run(f"joined:{data}:{node.name}", cli.argv(node.socket, *question))
+
+
+def joined_keys(view: View) -> tuple[str, ...]:
+    """Return the keys of the runs without which a cluster takes no keys; none for a standalone service."""
+    if not nodes.is_cluster(view):
+        return ()
+    return tuple(f"joined:{nodes.data_directory(view)}:{node.name}" for node in nodes.nodes(view))
+
+
+# ---- promoting a replica ---------------------------------------------------------------------------------------------
+
+
+def promotion(view: View) -> tuple[Run, ...]:
+    """Return what makes a replica the primary: the primary stops writes until it has caught up, then they change roles.
+
+    The question that follows waits with all writes, so its answer comes when it is over (or was given up).
+    """
+    wanted, leader = nodes.wanted_primary(view), nodes.primary_node(view)
+    if wanted == leader.number:
+        return ()
+    target = Node(wanted, leader.data)
+    order = f'FAILOVER TO 127.0.0.1 {target.port} TIMEOUT 10000\nEVAL "return 1" 0\n'
+    wait = "BLPOP {platform} 1\n" if tries(view) else ""
+    question = cli.holds("replication", "role:slave", otherwise="the replica has not caught up yet")
+    handover, over = promotion_keys(view)
+    return (
+        _run(handover, cli.argv(leader.socket), wait + order),
+        _run(over, cli.argv(leader.socket, *question)),
+    )
+
+
+def promotion_keys(view: View) -> tuple[str, str]:
+    """Return the keys of the order to hand over, and of the question whether that is done."""
+    name = f"promote:{nodes.primary(view)}:{nodes.wanted_primary(view)}:{tries(view)}"
+    return name, f"{name}:done"
+
+
+def tries(view: View) -> int:
+    """Return how often a change was begun anew, since its question was answered with no."""
+    return int(view.facts.get("tries", 0))
+
+
+# ---- changing the persistence ----------------------------------------------------------------------------------------
+
+_LOG_IS_WHOLE = (
+    "aof_enabled:1", "aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0", "aof_last_bgrewrite_status:ok",
+)  # fmt: skip
+_SNAPSHOT_IS_THERE = ("rdb_bgsave_in_progress:0", "aof_rewrite_in_progress:0", "rdb_last_bgsave_status:ok")
+
+
+def persisting(view: View) -> tuple[Run, ...]:
+    """Return what changes the persistence of running engines, in two stages.
+
+    First what a start will read afterwards is written, only then is the old way left: no crash finds neither.
+    """
+    before, after = nodes.persistence(view), nodes.spec_of(view).persistence
+    if before == after:
+        return ()
+    stage, name = persisting_stage(view), f"persist:{before}:{after}:{tries(view)}"
+    make = _written_first if stage == 1 else _left_then
+    return tuple(run for node in nodes.nodes(view) for run in make(f"{name}:{stage}:{node.name}", node, before, after))
+
+
+def persisting_stage(view: View) -> int:
+    return 2 if view.facts.get("persisted") == nodes.spec_of(view).persistence else 1
+
+
+def _written_first(key: str, node: Node, before: str, after: str) -> Iterator[Run]:
+    if nodes.keeps_log(after) and not nodes.keeps_log(before):
+        yield from _log_whole(key, node)
+    if nodes.keeps_snapshots(after) and (nodes.keeps_log(before) > nodes.keeps_log(after) or before in ("none", "aof")):
+        yield _run(f"{key}:snapshot", cli.argv(node.socket), "BGSAVE SCHEDULE\nBLPOP {platform} 1\n")
+        question = cli.holds("persistence", *_SNAPSHOT_IS_THERE, otherwise="the snapshot is being written")
+        yield _run(f"{key}:snapshot:done", cli.argv(node.socket, *question))
+
+
+def _left_then(key: str, node: Node, before: str, after: str) -> Iterator[Run]:
+    yield _run(f"{key}:set", cli.argv(node.socket, *_config_set(config.persisting(after))))
+    if nodes.keeps_log(after):
+        yield from _log_whole(key, node)
+
+
+def _log_whole(key: str, node: Node) -> Iterator[Run]:
+    yield _run(f"{key}:log", cli.argv(node.socket), "CONFIG SET appendonly yes\nBLPOP {platform} 1\n")
+    question = cli.holds("persistence", *_LOG_IS_WHOLE, otherwise="the log is being written")
+    yield _run(f"{key}:log:done", cli.argv(node.socket, *question))
+
+
+def _forgetting(view: View) -> Iterator[Run]:
+    """Return what removes the files of a service that is to begin empty: a start would read them, old as they are."""
+    if nodes.persistence(view) == "none" == nodes.spec_of(view).persistence:
+        data = nodes.data_directory(view)
+        places = tuple(f"{{{{dir}}}}/{data}/{number}/dump.rdb" for number in range(1, nodes.PRIMARIES + 1))
+        yield Run(f"forget:{data}", ("/usr/bin/rm", "-f", *places), lane="upkeep")

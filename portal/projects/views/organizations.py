@@ -1,0 +1,44 @@
+"""Pages of organizations: the list of one's own, and what one of them is."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.accounts.actors import actor_of
+from portal.core.htmx import signed_in
+from portal.projects import access, belonging, governing, inviting, queries
+from portal.projects.models import OrganizationRole
+from portal.projects.tabs import tabs_of
+
+
+@signed_in
+@require_safe
+def organization_list(request: HttpRequest) -> HttpResponse:
+    """List the organizations that the person belongs to."""
+    return render(
+        request, "projects/organization_list.html", {"organizations": belonging.organizations(actor_of(request))}
+    )
+
+
+@signed_in
+@require_safe
+def organization_detail(request: HttpRequest, organization: str) -> HttpResponse:
+    """Show an organization: its projects, what runs in them, how many people, one's own role."""
+    actor = actor_of(request)
+    found = access.access_organization(actor, organization)
+    permissions = access.permissions_in_organization(actor, found)
+    mine = queries.organizations_of(actor).filter(pk=found.pk).values_list("role", flat=True).first()
+    lines = belonging.projects(actor, found)
+    context = {
+        "organization": found,
+        "tabs": tabs_of(actor, found, "overview"),
+        "permissions": permissions,
+        "role": OrganizationRole(mine).label if mine else "",
+        "projects": lines,
+        "services": sum(line.services.total for line in lines),
+        "running": sum(line.services.running for line in lines),
+        "people": len(belonging.people(found)) if "organization.people" in permissions else None,
+        "invitations": inviting.visible_invitations(actor, found).count(),
+        "reopens_until": governing.reopens_until(found),
+    }
+    return render(request, "projects/organization_detail.html", context)
