@@ -185,7 +185,7 @@ AUDIENCE = "portal.projects.audience.Members"  # who of an organization is told 
 BACKENDS = {"local": "portal.clusters.backends.local.backend.LocalBackend"}
 AUDIT_HEADS = Path(os.environ.get("AUDIT_HEADS", ARCHIPEL_DATA / "audit-heads"))  # a file a day, to be kept elsewhere
 AUDIT_TARGETS = ["portal.projects.audit.addresses", "portal.resources.addresses.addresses"]  # of what an act was about
-SEALED_ELSEWHERE: list[str] = []  # what reseals secrets that are in no SealedText column (instance/care/keys.py)
+SEALED_ELSEWHERE = ["portal.instance.care.factors.reseal"]  # of what is in no SealedText column (care/keys.py)
 PERSONAL_DATA = [  # who holds data about people (core/personal.py); erased in this order, the account itself last
     "portal.audit.erasing.HOLDER",
     "portal.notify.personal.HOLDER",

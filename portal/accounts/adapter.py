@@ -39,6 +39,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             inactive: HttpResponse = self.respond_user_inactive(request, user)
             return inactive
         addresses.settle(user)
+        if by_provider := (login.get("signal_kwargs") or {}).get("sociallogin"):
+            addresses.vouch(user, [address.email for address in by_provider.email_addresses])
         answer: HttpResponse | None = super().pre_login(request, user, **login)
         return answer
 

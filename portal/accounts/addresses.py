@@ -1,5 +1,7 @@
 """Mail addresses of people and which of them are proven: by a code that was sent there, or by who made the account."""
 
+from collections.abc import Iterable
+
 from allauth.account.models import EmailAddress
 from django.db import transaction
 
@@ -17,6 +19,12 @@ def settle(user: User) -> None:
         User.objects.select_for_update().get(pk=user.pk)
         address = {"primary": True, "verified": not _is_taken(user)}
         EmailAddress.objects.get_or_create(user=user, email=user.email.lower(), defaults=address)
+
+
+def vouch(user: User, emails: Iterable[str]) -> None:
+    """Take addresses of somebody as proven, since an identity provider that is believed about them has said so."""
+    for row in EmailAddress.objects.filter(user=user, email__in=[email.lower() for email in emails], verified=False):
+        row.set_verified()
 
 
 def proven(user: User) -> set[str]:

@@ -66,7 +66,7 @@ class FactorFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         wanted = {"yes": True, "no": False}.get(self.value() or "")
-        return queryset if wanted is None else queryset.filter(has_factor=wanted)
+        return queryset if wanted is None else queryset.filter(WITH_FACTOR if wanted else ~WITH_FACTOR)
 
 
 @admin.register(User)
@@ -99,7 +99,8 @@ class UserAdmin(ReadOnlyAdmin):
     actions = (deactivate, activate, reset_factor, end_sessions, erase)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).annotate(has_factor=WITH_FACTOR)
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.annotate(has_factor=WITH_FACTOR)
 
     @admin.display(description=_("second factor"), boolean=True)
     def factor(self, user: User) -> bool:

@@ -42,6 +42,8 @@ def listen() -> None:
 
 
 def _plain(signal: Any, request: HttpRequest, user: User, **given: Any) -> None:
+    if signal is account.email_changed and given.get("from_email_address") is None:
+        return  # the first address of a new account: signing up says so
     outcome = "denied" if signal in DENIED else "done"
     trail.record(request, user, PLAIN[signal], outcome=outcome)
 

@@ -21,6 +21,7 @@ from portal.projects.access import own_projects
 from portal.projects.models import Project
 from portal.resources.actions import OrderRequest
 from portal.resources.models import Resource
+from portal.resources.quotas import Effect, effects, planned
 
 OFFERED = 500  # services in a field that names one, the newest; others are named by the API
 TRIED = 30  # names that are looked for before a random one is proposed
@@ -84,7 +85,16 @@ class OrderPage:
             "cluster": cluster,
             "card": queries.card(self.offering),
             "projects": self.projects,
+            "quotas": self.quotas(),
         }
+
+    def quotas(self) -> list[Effect]:
+        """Return the limits of the chosen project that this order comes near to, or would pass."""
+        project = next((project for project in self.projects if project.slug == self._value("project")), None)
+        if project is None:
+            return []
+        takes = planned(self.offering, self.plan(), self.spec())
+        return [effect for effect in effects(project, takes, {}) if effect.is_near]
 
     def _value(self, name: str) -> str:
         value = self.form.data.get(name) if self.form.is_bound else self.form.initial.get(name)

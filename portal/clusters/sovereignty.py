@@ -52,8 +52,8 @@ def add_fact(actor: Actor, *, region: Region, statement: Statement, reason: str)
     changes = {
         statement.kind: [None, fact.value],
         "stated_on": [None, str(fact.stated_on)],
-        "valid_until": [None, str(fact.valid_until or "")],
         "document": [None, fact.document],
+        **({"valid_until": [None, str(fact.valid_until)]} if fact.valid_until else {}),
     }
     _record(actor, "region.add_fact", region, changes, reason)
     return fact

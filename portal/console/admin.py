@@ -228,7 +228,8 @@ class WebhookAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
         owner = Organization.objects.filter(id=OuterRef("organization_id")).values("slug")
-        return super().get_queryset(request).defer("secret", "retired").annotate(owner=Subquery(owner))
+        rows: QuerySet[Webhook] = super().get_queryset(request)
+        return rows.defer("secret", "retired").annotate(owner=Subquery(owner))
 
     @admin.display(description=gettext_lazy("organization"))
     def organization(self, webhook: Webhook) -> str:

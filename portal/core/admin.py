@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
+from django.template.response import TemplateResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -168,7 +169,7 @@ def sign_in_first(request: HttpRequest, extra_context: dict[str, Any] | None = N
     return HttpResponseRedirect(f"{resolve_url('sign_in')}?{query}")
 
 
-def dashboard(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+def dashboard(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
     """Show the first page: what needs a look, and the lists."""
     context = {**(extra_context or {}), "looks": attention.seen_by(request)}
     return AdminSite.index(admin.site, request, context)

@@ -20,9 +20,9 @@ class _Line:
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Return a heading and a line per row (RFC 4180). Tables and lists in a cell are JSON."""
     writer = csv.writer(_Line(), quoting=csv.QUOTE_ALL)
-    yield writer.writerow(columns)  # type: ignore[misc]  # what ``write`` returned
+    yield writer.writerow(columns)
     for row in rows:
-        yield writer.writerow([cell(row.get(name)) for name in columns])  # type: ignore[misc]
+        yield writer.writerow([cell(row.get(name)) for name in columns])
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

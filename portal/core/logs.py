@@ -1,6 +1,7 @@
 """Keeps secrets out of logs: keys that stand in an address, and what an unexpected error says.
 
-Sign-in and download links and invitations are keys to whoever reads them; an error of a backend or a library may quote a password.
+Sign-in links, download links and invitations are keys to whoever reads them; an error of a backend or a library may
+quote a password.
 """
 
 import logging

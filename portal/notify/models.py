@@ -197,6 +197,11 @@ class Delivery(models.Model):
     def public_id(self) -> str:
         return ids.encode("dlv", self.id)
 
+    @property
+    def last_try(self) -> "Attempt | None":
+        """The last try, of those that were prefetched."""
+        return next(iter(reversed(list(self.tries.all()))), None)
+
 
 class Attempt(models.Model):
     """One try of a delivery: the status that came back, or why none did. What was answered beside it is not kept."""

@@ -114,7 +114,8 @@ class ProjectsInline(ReadOnlyInline):
         return int(getattr(project, "living", 0))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).annotate(living=LIVING).order_by("slug")
+        rows: QuerySet[Project] = super().get_queryset(request)
+        return rows.annotate(living=LIVING).order_by("slug")
 
 
 class QuotasInline(ReadOnlyInline):
@@ -149,7 +150,8 @@ class OrganizationAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         people = Count("memberships", distinct=True)
-        return super().get_queryset(request).annotate(people=people, living=LIVING_OF_ALL)
+        rows: QuerySet[Organization] = super().get_queryset(request)
+        return rows.annotate(people=people, living=LIVING_OF_ALL)
 
     @admin.display(description=_("members"))
     def members(self, organization: Organization) -> int:

@@ -39,7 +39,6 @@ PREFIXES = {
     "service": "svc",
     "invitation": "inv",
     "operation": "op",
-    "invitation": "inv",
     "quota_request": "qreq",
 }
 Addresses = Callable[[Actor, Mapping[str, set[uuid.UUID]]], Mapping[uuid.UUID, str]]

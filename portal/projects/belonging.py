@@ -11,6 +11,7 @@ from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.module_loading import import_string
 
+from portal.accounts.actors import account_of
 from portal.accounts.models import User
 from portal.core import ids
 from portal.core.actors import Actor
@@ -80,6 +81,13 @@ def organizations(actor: Actor) -> QuerySet[Organization]:
     people = _number_of(Membership.objects.filter(organization=OuterRef("pk"), user__machine_of=None), "organization")
     seen = _number_of(access.visible_projects(actor).filter(organization=OuterRef("pk")), "organization")
     return queries.organizations_of(actor).annotate(people=people, project_count=seen).order_by("name")
+
+
+def role_label(actor: Actor, organization: Organization) -> str:
+    """Return the name of the actor's role; nothing for the provider's people, who have none."""
+    own = Membership.objects.filter(organization=organization, user_id=account_of(actor))
+    role = own.values_list("role", flat=True).first()
+    return str(OrganizationRole(role).label) if role else ""
 
 
 def projects(actor: Actor, organization: Organization) -> list[ProjectLine]:

@@ -68,12 +68,32 @@ def quota_answered(request: QuotaRequest, *, granted: bool, limit: int) -> None:
         subject=request.public_id,
         data=data,
     )
-    people = [request.requested_by_id] if request.requested_by_id else audience().people(organization.id, MEMBERS)
+    asked_by = request.requested_by
+    is_person = asked_by is not None and not asked_by.is_machine
+    people = [asked_by.id] if asked_by and is_person else audience().people(organization.id, MEMBERS)
     answer = _("granted, %(limit)d") % {"limit": limit} if granted else _("refused")
     notify.tell(
         people,
         "quota.answered",
         params={"resource": request.resource, "answer": answer},
-        link=f"/organizations/{organization.public_id}/quotas",
+        link=f"{_place(request)}/quotas",
         organization_id=organization.id,
     )
+
+
+def quota_requested(request: QuotaRequest) -> None:
+    """Somebody asks for more: the provider's operators are told where to answer."""
+    operators = User.objects.filter(is_operator=True, is_active=True, erased_at=None).values_list("id", flat=True)
+    notify.tell(
+        list(operators),
+        "quota.requested",
+        params={"organization": request.organization.name, "resource": request.resource},
+        link=f"/admin/projects/quotarequest/{request.pk}/change/",
+        but=request.requested_by_id,
+    )
+
+
+def _place(request: QuotaRequest) -> str:
+    if request.project:
+        return f"/projects/{request.project.slug}"
+    return f"/organizations/{request.organization.slug}"

@@ -19,7 +19,7 @@ from portal.accounts.queries import living_tokens_of
 from portal.audit import actions as audit
 from portal.core import ids, texts
 from portal.core.actors import Actor
-from portal.core.errors import FieldError, conflict, invalid, not_found
+from portal.core.errors import FieldError, conflict, escape, invalid, not_found
 from portal.projects import access
 from portal.projects import permissions as table
 from portal.projects.models import Membership, Organization, OrganizationRole, Project, ProjectMembership, ProjectRole
@@ -108,10 +108,10 @@ def change(
     Raises Problem as ``create``.
     """
     _require_over(actor, organization, machine)
-    before = {"name": machine.name, "role": role_of(machine), "project_roles": project_roles_of(machine)}
-    before |= {"active": machine.is_active}
+    before: dict[str, Any] = {"name": machine.name, "role": role_of(machine), "active": machine.is_active}
+    before["project_roles"] = project_roles_of(machine)
     wanted = _checked_roles(actor, organization, role, project_roles or {}, old=before["role"])
-    after = {"name": name.strip() if name is not None else None, "role": role, "active": active}
+    after: dict[str, Any] = {"name": name.strip() if name is not None else None, "role": role, "active": active}
     after["project_roles"] = wanted if project_roles is not None else None
     changes = {key: [before[key], new] for key, new in after.items() if new is not None and new != before[key]}
     with transaction.atomic():
@@ -195,11 +195,12 @@ def _checked_roles(
     if role is not None and role not in OrganizationRole.values:
         detail = _("Choose one of %(roles)s.") % {"roles": ", ".join(OrganizationRole.values)}
         errors.append(FieldError("/role", "choice", detail))
-    found = {p.slug for p in Project.objects.filter(organization=organization, slug__in=list(project_roles))}
+    named = [slug for slug in project_roles if access.SLUG.fullmatch(slug)]
+    found = {p.slug for p in Project.objects.filter(organization=organization, slug__in=named)}
     for slug, wanted in project_roles.items():
         if slug not in found:
             detail = _("There is no such project in this organization.")
-            errors.append(FieldError(f"/project_roles/{slug[:63]}", "unknown", detail))
+            errors.append(FieldError(f"/project_roles/{escape(slug[:63])}", "unknown", detail))
         elif wanted not in ProjectRole.values:
             detail = _("Choose one of %(roles)s.") % {"roles": ", ".join(ProjectRole.values)}
             errors.append(FieldError(f"/project_roles/{slug}", "choice", detail))
@@ -213,7 +214,7 @@ def _checked_roles(
 def _check_name(organization: Organization, name: str, *, of: User | None = None) -> None:
     name = name.strip()
     errors = texts.errors("/name", name)
-    others = machines_of(organization).exclude(pk=of.pk if of else None)
+    others = machines_of(organization).exclude(pk__in=[of.pk] if of else [])
     if not 0 < len(name) <= 100:
         errors.append(FieldError("/name", "length", _("Give it a name of at most 100 characters.")))
     elif others.filter(name__iexact=name).exists():

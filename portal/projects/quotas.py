@@ -117,6 +117,7 @@ def request_more(
                 requested_by_id=actor.id if account_of(actor) == actor.id else None,
             )
             _record(actor, "quota.request", organization, project, {resource: [now, limit]}, reason)
+            happenings.quota_requested(made)
     except IntegrityError as error:
         raise conflict("request_open", _("A request for this is open. Withdraw it to make another one.")) from error
     return made

@@ -15,7 +15,6 @@ from portal.core.errors import Problem
 from portal.core.offerings import Offering, Plan
 from portal.core.specs import Spec
 from portal.projects import access
-from portal.projects import quotas as limits
 from portal.projects.models import Organization, Project
 from portal.resources import quotas
 from portal.resources.models import Resource
@@ -67,18 +66,17 @@ def _within_limits(
         return
     for effect in quotas.effects(project, after, before):
         if effect.exceeds and (effect.project or not of_project_alone):
-            raise _exceeded(project, effect)
+            raise _exceeded(effect)
 
 
-def _exceeded(project: Project, effect: quotas.Effect) -> Problem:
+def _exceeded(effect: quotas.Effect) -> Problem:
     """Return the refusal: which limit, how it stands, what was asked for, and where more can be asked for."""
-    place = f"/projects/{project.slug}" if effect.project else f"/organizations/{project.organization.slug}"
     words = {
-        "what": limits.resources().get(effect.resource, effect.resource),
+        "what": effect.name,
         "used": plain_number(effect.used),
         "limit": effect.limit,
         "adds": plain_number(effect.adds),
-        "place": f"{place}/quotas",
+        "place": effect.page,
     }
     detail = (
         _("The project's limit is reached: %(what)s, %(used)s of %(limit)s in use and %(adds)s more asked for.")

@@ -15,7 +15,7 @@ from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, conflict, invalid
 from portal.projects import access
 from portal.projects.models import Project
-from portal.resources import admission, events
+from portal.resources import admission, events, happenings
 from portal.resources.actions import operations, parts
 from portal.resources.actions.checking import name_taken
 from portal.resources.models import Link, Operation, Resource
@@ -153,6 +153,7 @@ def _note(actor: Actor, resource: Resource, source: Project, target: Project) ->
             project_id=project.id,
             changes={"project": [source.slug, target.slug]},
         )
+    happenings.requested(resource, "service.move", {"project": [source.slug, target.slug]})
     words = _("Moved from project %(source)s to %(target)s") % {"source": source.slug, "target": target.slug}
     events.note(resource, "Moved", words, actor_id=actor.id)
     operations.record_change(resource)

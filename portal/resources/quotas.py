@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from django.db.models import Count, DecimalField, Q, Sum, Value
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 
 from portal.core import registry
 from portal.core.api.shapes import plain_number
@@ -31,14 +32,26 @@ class Effect:
     """What a change does to one limit (None: there is none); ``project`` is empty where it is the organization's."""
 
     resource: str
+    organization: str
     project: str
     limit: int | None
     used: Decimal
     adds: Decimal
 
     @property
+    def name(self) -> str:
+        return quotas.resources().get(self.resource, self.resource)
+
+    @property
     def after(self) -> Decimal:
         return self.used + self.adds
+
+    @property
+    def page(self) -> str:
+        """The address of the page where more can be asked for."""
+        if self.project:
+            return reverse("project_quotas", args=[self.project])
+        return reverse("organization_quotas", args=[self.organization])
 
     @property
     def exceeds(self) -> bool:
@@ -90,9 +103,9 @@ def effects(
     asked = [(project.slug, name, limit) for name, limit in here.items()]
     asked += [("", name, limit) for name, limit in limits.organization.items()]
     used = _used(project, [(place, name) for place, name, _limit in asked])
-    nothing = Decimal(0)
+    nothing, customer = Decimal(0), project.organization.slug
     return [
-        Effect(name, place, limit, used[place, name], after.get(name, nothing) - before.get(name, nothing))
+        Effect(name, customer, place, limit, used[place, name], after.get(name, nothing) - before.get(name, nothing))
         for place, name, limit in asked
     ]
 

@@ -35,6 +35,12 @@ function expire(box) {
 
 on("toast", (event) => toast(event.detail.message ?? event.detail.value, event.detail.tone));
 
+// A passkey that the browser did not give: the person gave up, or there is none for this site.
+on("allauth.error", (event) => {
+  event.preventDefault();
+  toast(words().passkeyFailed, "warning");
+});
+
 // ---- theme --------------------------------------------------------------------------------------------------------------
 function chooseTheme(theme) {
   store.set("theme", theme);
@@ -252,6 +258,13 @@ on("change", (event) => {
 on("submit", (event) => {
   if (event.target.dataset.busy) { event.preventDefault(); event.stopImmediatePropagation(); }
 }, true);
+// htmx asks for its own forms; one that the browser sends by itself is asked for here.
+on("submit", (event) => {
+  const form = event.target, question = form.getAttribute("hx-confirm");
+  if (!question || htmxForm(form) || form.dataset.sure) return;
+  event.preventDefault();
+  ask(question, () => { form.dataset.sure = "1"; form.requestSubmit(event.submitter); }, () => {});
+});
 on("submit", (event) => {
   const form = event.target;
   if (form.method === "dialog" || form.dataset.busy || (event.defaultPrevented && !htmxForm(form))) return;
@@ -265,6 +278,7 @@ const htmxForm = (form) => ["hx-post", "hx-get", "hx-put", "hx-patch", "hx-delet
 
 function free(form) {
   delete form.dataset.busy;
+  delete form.dataset.sure;
   $$("[aria-busy]", form).forEach((button) => button.removeAttribute("aria-busy"));
 }
 addEventListener("pageshow", () => $$("form[data-busy]").forEach(free)); // back from the next page
@@ -278,17 +292,18 @@ on("htmx:beforeRequest", (event) => {
   if (polls(elt) && $(":popover-open, dialog[open], [data-hide-after], :is(input, textarea, select):focus", target)) event.preventDefault();
 });
 
+function ask(question, yes, no) {
+  const dialog = $("#confirm-dialog");
+  $("[data-question]", dialog).textContent = question;
+  dialog.returnValue = "";
+  dialog.addEventListener("close", () => dialog.returnValue === "yes" ? yes() : no(), { once: true });
+  dialog.showModal();
+}
+
 on("htmx:confirm", (event) => {
   if (!event.detail.question) return;
   event.preventDefault();
-  const dialog = $("#confirm-dialog");
-  $("[data-question]", dialog).textContent = event.detail.question;
-  dialog.returnValue = "";
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue === "yes") event.detail.issueRequest(true);
-    else if (event.target.dataset.busy) free(event.target);
-  }, { once: true });
-  dialog.showModal();
+  ask(event.detail.question, () => event.detail.issueRequest(true), () => event.target.dataset.busy && free(event.target));
 });
 
 on("htmx:beforeSwap", (event) => {

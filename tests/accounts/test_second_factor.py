@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from pytest_django import Settings
 
 from portal.accounts import actions, second_factor
 from portal.accounts.models import User
@@ -91,9 +91,8 @@ def test_giving_up_half_way_leaves_nothing_to_go_on_with(owner: User) -> None:
     assert not is_in(client)
 
 
-def test_an_app_is_enrolled_by_its_first_code_and_makes_the_session_strong(
-    owner: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
-) -> None:
+@pytest.mark.django_db(transaction=True)  # what follows an enrollment waits for its commit
+def test_an_app_is_enrolled_by_its_first_code_and_makes_the_session_strong(owner: User) -> None:
     client = Client()
     client.post(actions.new_sign_in_link(email=owner.email))
     page = client.get("/account/security/app").content.decode()
@@ -102,8 +101,7 @@ def test_an_app_is_enrolled_by_its_first_code_and_makes_the_session_strong(
     assert "<svg" in page
     assert shown[0] not in str(dict(client.session.items()))  # sealed while it waits
     assert client.post("/account/security/app", {"code": "000000"}).status_code == 422
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = client.post("/account/security/app", {"code": code_of(shown[0])})
+    answer = client.post("/account/security/app", {"code": code_of(shown[0])})
     assert answer["Location"] == "/account/security/codes"
     assert factors(owner) == {"totp", "recovery_codes"}
     assert any(record["method"] == "mfa" for record in client.session["account_authentication_methods"])
@@ -121,17 +119,15 @@ def test_secrets_of_factors_are_sealed_in_their_columns(owner: User) -> None:
     assert vault.unseal(app.data["secret"]) == SECRET
 
 
-def test_recovery_codes_are_shown_once_and_can_be_made_anew(
-    owner: User, client_of: ClientOf, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
-) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_recovery_codes_are_shown_once_and_can_be_made_anew(owner: User, client_of: ClientOf) -> None:
     codes = enroll(owner)
     client = client_of(owner)
     first, again = (client.get("/account/security/codes").content.decode() for _look in range(2))
     assert all(code in first for code in codes)
     assert "download=" in first
     assert not [code for code in codes if code in again]
-    with django_capture_on_commit_callbacks(execute=True):
-        assert client.post("/account/security/codes/new").status_code == 302
+    assert client.post("/account/security/codes/new").status_code == 302
     anew = client.get("/account/security/codes").content.decode()
     assert not [code for code in codes if code in anew]
     assert acts(owner) == ["user.factor_renew"]
@@ -149,15 +145,16 @@ def test_the_passkey_of_somebody_else_is_not_there(owner: User, stranger: User, 
     theirs = Authenticator.objects.create(user=stranger, type="webauthn", data={"name": "x", "credential": {}})
     client = client_of(owner)
     for act in ("edit", "remove"):
-        for answer in (client.get(f"/account/security/passkeys/{theirs.pk}/{act}"),
-                       client.post(f"/account/security/passkeys/{theirs.pk}/{act}", {"name": "mine"})):
+        for answer in (
+            client.get(f"/account/security/passkeys/{theirs.pk}/{act}"),
+            client.post(f"/account/security/passkeys/{theirs.pk}/{act}", {"name": "mine"}),
+        ):
             assert answer.status_code == 404
     assert Authenticator.objects.get(pk=theirs.pk).data["name"] == "x"
 
 
-def test_the_admin_site_takes_a_second_factor_and_leads_there_and_back(
-    operator: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
-) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_the_admin_site_takes_a_second_factor_and_leads_there_and_back(operator: User) -> None:
     client = Client()
     client.post(actions.new_sign_in_link(email=operator.email))
     goal = "/admin/accounts/user/"
@@ -165,8 +162,7 @@ def test_the_admin_site_takes_a_second_factor_and_leads_there_and_back(
     assert asked.redirect_chain[-1][0] == "/account/security?required=1"
     shown = re.search(r"[A-Z2-7]{32}", client.get("/account/security/app").content.decode())
     assert shown
-    with django_capture_on_commit_callbacks(execute=True):
-        client.post("/account/security/app", {"code": code_of(shown[0])})
+    client.post("/account/security/app", {"code": code_of(shown[0])})
     assert f'href="{goal}"' in client.get("/account/security/codes").content.decode()
     assert client.get(goal).status_code == 200
     Authenticator.objects.all().delete()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from portal.accounts import actions, queries
+from portal.accounts import actions, queries, reauthentication
 from portal.accounts.models import ApiToken, User, digest
 from portal.audit.models import AuditEvent
 from portal.core.actors import Actor
@@ -203,6 +203,20 @@ def test_each_token_has_a_limit_of_its_own_and_is_told_of_it(
     assert (refused.status_code, refused["RateLimit-Policy"]) == (429, '"default";q=2;w=2')
     assert int(refused["Retry-After"]) >= 1
     assert other.get(TOKENS).status_code == 200
+
+
+def test_making_one_asks_who_it_is_where_that_was_long_ago(
+    developer: User, client_of: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, form = client_of(developer), {"name": "late", "access": "read", "expires": "30"}
+    with monkeypatch.context() as patch:
+        patch.setattr(reauthentication, "FRESH", -1)
+        patch.setattr(reauthentication, "RECENT", -1)
+        asked = client.post("/account/tokens", form)
+    assert (asked.status_code, ApiToken.objects.exists()) == (302, False)
+    assert asked["Location"].startswith("/account/confirm")
+    assert client.post("/account/tokens", form).status_code == 200
+    assert ApiToken.objects.exists()
 
 
 def test_listing_hides_what_is_dead(developer: User, actor_of: ActorOf) -> None:

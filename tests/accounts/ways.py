@@ -53,7 +53,9 @@ def is_in(client: Client) -> bool:
 
 def acts(user: User, *, outcome: str = "done") -> list[str]:
     """Return what the audit log has of somebody, oldest first."""
-    return list(AuditEvent.objects.filter(actor_id=user.id, outcome=outcome).order_by("id").values_list("action", flat=True))
+    return list(
+        AuditEvent.objects.filter(actor_id=user.id, outcome=outcome).order_by("id").values_list("action", flat=True)
+    )
 
 
 def factors(user: User) -> set[str]:

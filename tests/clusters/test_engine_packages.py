@@ -63,7 +63,8 @@ def test_only_a_broken_one_is_fetched_anew_by_an_operator_with_a_reason(
     assert not installed(KEY, home)
     with pytest.raises(Problem, match="not_here"):
         refetch(operator)
-    event = AuditEvent.objects.get(action="package.refetch")
+    assert AuditEvent.objects.filter(action="package.refetch", outcome="denied").count() == 1
+    event = AuditEvent.objects.get(action="package.refetch", outcome="done")
     assert (event.target_name, event.reason) == (KEY, "It does not start")
 
 

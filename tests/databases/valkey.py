@@ -5,7 +5,7 @@ import json
 import random
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,10 +78,6 @@ class ValkeyService(Service):
         self.observation: Observation | None = None
         self._wished: object = None
 
-    @property
-    def generation(self) -> int:
-        return self.view.generation
-
     def state(self) -> UnitState:
         from portal.clusters.backends.local import files
 
@@ -104,6 +100,9 @@ class ValkeyService(Service):
         self.view = dataclasses.replace(self.view, facts=facts, children=children)
         self.observation = seen
         return seen
+
+    def until(self, reached: Callable[[], object], what: str, seconds: float = 120.0) -> None:
+        super().until(reached, what, seconds)
 
     # ---- what a customer does ----------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from tests.matrix.rules import (
     LEAVE,
     PERSON,
     PUBLIC,
+    REFUSED,
     SIGN_IN,
     Route,
     Rule,
@@ -32,9 +33,18 @@ def not_there(who: Who) -> str:
     return HIDDEN if who.user else SIGN_IN
 
 
+def founder(who: Who) -> str:
+    """A whole person founds: no service account, no token that is narrowed."""
+    if who.user is None:
+        return SIGN_IN
+    return REFUSED if who.scopes or who.user.is_machine else ALLOWED
+
+
 FORM, OWN = {"GET": PUBLIC, "POST": PUBLIC}, {"GET": PERSON, "POST": PERSON}
 NOTHING = {"GET": Rule(not_there), "POST": Rule(not_there)}
 SECURITY = Rule(needs("organization.read", "organization.edit"))
+POLICY = {"GET": SECURITY, "PATCH": Rule(SECURITY.verdict, {"mfa_required": False})}
+FOUNDING = Rule(founder, {"name": "Founded", "project": "First"})
 ACCOUNT: dict[str, Route] = {
     "sign-in": Route(FORM),
     "sign-in/passkey": Route(OWN),  # who is not in yet is led back to the way in
@@ -46,7 +56,7 @@ ACCOUNT: dict[str, Route] = {
     "sign-out": Route({"POST": LEAVE}),
     "sign-up": Route({"GET": PUBLIC, "POST": Rule(PUBLIC.verdict, {"email": "new@new.example", "password1": "x"})}),
     "confirm-address": Route(OWN),
-    "password/forgotten": Route({"GET": PUBLIC, "POST": Rule(PUBLIC.verdict, {"email": "owner@acme.example"})}),
+    "password/forgotten": Route(FORM),
     "password/code": Route({"GET": Rule(away), "POST": Rule(away)}),
     "password/new": Route(FORM),
     "password/done": Route({"GET": PUBLIC}),

@@ -1,13 +1,15 @@
 """What the routes of the audit log, of regions, and of one's personal data take."""
 
-from tests.matrix.rules import ALLOWED, PERSON, PUBLIC, REFUSED, SIGN_IN, Route, Rule, needs, signed_in
+from tests.matrix.rules import ALLOWED, HIDDEN, PERSON, PUBLIC, REFUSED, SIGN_IN, Route, Rule, needs, signed_in
 from tests.matrix.world import Who
 
 
 def unscoped(who: Who) -> str:
-    """A copy of all that is held about somebody goes to a token without scopes, or to themselves."""
+    """A copy of all that is held about a person goes to a token without scopes, or to themselves."""
     if who.user is None:
         return SIGN_IN
+    if who.user.is_machine:
+        return HIDDEN
     return REFUSED if who.scopes else ALLOWED
 
 

@@ -18,19 +18,24 @@ from kombu import Producer
 
 from portal.accounts import token_format
 from portal.accounts.actors import actor_for
-from portal.accounts.models import ApiToken, SignInLink, digest
+from portal.accounts.models import ApiToken, SignInLink, User, digest
 from portal.audit.models import AuditEvent
 from portal.clusters.backends.base import LogLine
 from portal.clusters.backends.local import render
 from portal.clusters.backends.local.supervisor import commands, logs
 from portal.core.errors import PermanentError, TemporaryError
 from portal.core.logs import without_keys
+from portal.core.vault import seal
 from portal.instance.access_log import AccessLog
+from portal.notify.models import Mail
 from portal.projects import inviting
 from portal.resources import actions, engine, tasks
 from portal.resources.models import Child, Operation, Resource
+from tests.accounts.ways import enroll
+from tests.fixtures import sign_in
 from tests.matrix.asking import Asker, ask
 from tests.matrix.search import Search
+from tests.matrix.told import SECRET_OF_WEBHOOK
 from tests.matrix.world import World
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +64,8 @@ def canaries(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
     with transaction.atomic():
         token, link = token_format.new_token(), "canary-sign-in-link-0123456789abcdef"
         ApiToken.objects.create(user=owner, name="ci", hint=token_format.hint(token), digest=digest(token))
+        of_machine, robot = token_format.new_token(), User.objects.get(machine_of=world.project.organization_id)
+        ApiToken.objects.create(user=robot, name="ci", hint=token_format.hint(of_machine), digest=digest(of_machine))
         later = timezone.now() + datetime.timedelta(minutes=10)
         SignInLink.objects.create(user=owner, digest=digest(link), expires_at=later)
         acme = world.project.organization
@@ -68,14 +75,27 @@ def canaries(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
         owner.save()
         browser = world.whos["owner"].browser
         assert browser is not None
-        browser.force_login(owner)
+        sign_in(browser, owner)
+        app_secret = "CANARYAPPSECRET234567CANARYAPPSE"
+        recovery = enroll(owner, app_secret)[0]
+        provider = {"provider_id": "corp", "name": "Corp", "client_id": "x", "secret": "canary-client-secret"}
+        apps = [{**provider, "settings": {"server_url": "https://id.corp.example", "domains": ["corp.example"]}}]
+        monkeypatch.setattr(settings, "SOCIALACCOUNT_PROVIDERS", {"openid_connect": {"APPS": apps}})
         monkeypatch.setattr(settings, "SECRET_KEY_FALLBACKS", ["canary-old-secret-key-0123456789"])
         monkeypatch.setitem(connections["default"].settings_dict, "PASSWORD", "canary-database-password")
+        kept = seal("To: owner@acme.example\n\nCome in: https://portal.example/canary-link-in-a-kept-mail")
+        Mail.objects.create(recipient=owner.email, subject="Come in", state="kept", sealed=kept)
         yield {
             **{f"secret of {row.name}": _password(world, row) for row in (world.mine, world.sibling, world.foreign)},
             "api token": token,
+            "token of a service account": of_machine,
             "sign-in link": link,
             "invitation": invited.link.rpartition("/")[2],
+            "secret of a webhook": SECRET_OF_WEBHOOK,
+            "mail in the outbox": "canary-link-in-a-kept-mail",
+            "secret of a code app": app_secret,
+            "recovery code": recovery,
+            "client secret of a provider": "canary-client-secret",
             "password": "canary-password-of-a-person",
             "hash of the password": owner.password,
             "SECRET_KEY": settings.SECRET_KEY,

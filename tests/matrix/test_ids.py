@@ -150,7 +150,7 @@ def test_a_foreign_id_in_a_query_or_body_answers_as_an_unknown_one(
     for other in (theirs, unknown):
         address, content = _marked(path, own, other), _marked(body, own, other)
         answer = ask(client_of(who, address), verb, f"/{address}", content)
-        answers.append(plain(answer, *other.values()))
+        answers.append(plain(answer, *(name for name in other.values() if len(name) > 3)))  # a row's number is anywhere
         assert answer.written == frozenset(), answer.status
     assert answers[0] == answers[1]
 

@@ -121,7 +121,8 @@ class World:
 def nobodys() -> dict[str, str]:
     """Return ids that never were."""
     prefixes = {"service": "svc", "login": "usr", "credential": "cred", "backup": "bkp", "operation": "op"}
-    prefixes |= {"event": "aud", "quote": "quo", "member": "user", "token": "tok", "account": "sa", "machine_token": "tok"}
+    prefixes |= {"event": "aud", "quote": "quo", "member": "user", "token": "tok"}
+    prefixes |= {"account": "sa", "machine_token": "tok"}
     prefixes |= {"webhook": "whk", "delivery": "dlv", "notification": "ntf"}
     prefixes |= {"invitation": "inv", "quota_request": "qreq", "organization_request": "qreq"}
     return {name: f"{prefix}_{UNKNOWN}" for name, prefix in prefixes.items()} | {

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -168,9 +169,10 @@ def test_another_organization_s_are_not_there(owner: User, machine: User, strang
     assert api_of(stranger).get(foreign).status_code == 404
     assert api_of(stranger).get(f"{MACHINES}/{machine.public_id}").status_code == 404
     assert api_of(owner).get(f"{MACHINES}/{machine.public_id}").status_code == 200
-    wish = {"name": "x", "project_roles": {"other-prod": "admin"}}
-    refusal = api_of(owner).post(MACHINES, wish, format="json")
-    assert (refusal.status_code, refusal.json()["errors"][0]["pointer"]) == (422, "/project_roles/other-prod")
+    for slug, pointer in (("other-prod", "other-prod"), ("a/b", "a~1b"), ("x' OR ''='", "x' OR ''='")):
+        wish = {"name": "x", "project_roles": {slug: "admin"}}
+        refusal = api_of(owner).post(MACHINES, wish, format="json")
+        assert (refusal.status_code, refusal.json()["errors"][0]["pointer"]) == (422, f"/project_roles/{pointer}")
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\nb", "ci"])
@@ -221,3 +223,12 @@ def test_the_pages_make_one_its_token_and_take_both_away(
     assert client.post(f"{path}/delete", {"confirm": "wrong"}).status_code == 422
     assert client.post(f"{path}/delete", {"confirm": "Terraform 2"})["Location"] == pages
     assert client.get(path).status_code == 404
+
+
+def test_the_shell_makes_a_token_by_its_id(machine: User, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("token", machine.public_id, "--scope", "read")
+    me = bearer(capsys.readouterr().out.split()[-1]).get("/api/v1/me").json()
+    assert (me["kind"], me["scopes"]) == ("service_account", ["read"])
+    for nobody in (machine.email, machine.public_id.replace("sa_", "user_")):
+        with pytest.raises(CommandError, match="Nobody here"):
+            call_command("token", nobody)

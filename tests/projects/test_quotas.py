@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from rest_framework.test import APIClient
@@ -12,7 +13,9 @@ from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.core.actors import Actor
 from portal.core.errors import Problem
+from portal.notify.models import Notification
 from portal.projects import quotas
+from portal.projects.collectors import COLLECTORS
 from portal.projects.models import Organization, Project, Quota, QuotaRequest
 from tests.fixtures import limit
 
@@ -122,6 +125,7 @@ def test_an_operator_grants_refuses_and_answers_once(
     owner: User, operator: User, project: Project, actor_of: ActorOf
 ) -> None:
     asked = ask(actor_of(owner), project)
+    assert Notification.objects.get(person_id=operator.id).kind == "quota.requested"
     with refused("permission_denied"):
         quotas.answer_request(actor_of(owner), request=asked, granted=True)
     with refused("invalid_arguments"):
@@ -129,12 +133,28 @@ def test_an_operator_grants_refuses_and_answers_once(
     answered = quotas.answer_request(actor_of(operator), request=asked, granted=True, limit=250, answer="For now.")
     assert (answered.state, answered.answer, answered.answered_by) == ("granted", "For now.", operator)
     assert quotas.services_limit(project) == 250
+    told = Notification.objects.get(person_id=owner.id)
+    assert (told.kind, told.link) == ("quota.answered", "/projects/acme-prod/quotas")
     with refused("request_answered"):
         quotas.answer_request(actor_of(operator), request=asked, granted=False, answer="No.")
     again = quotas.answer_request(
         actor_of(operator), request=ask(actor_of(owner), project), granted=False, answer="No."
     )
     assert (again.state, quotas.services_limit(project)) == ("refused", 250)
+
+
+def test_metrics_tell_how_many_wait_for_an_answer(
+    owner: User, operator: User, project: Project, actor_of: ActorOf
+) -> None:
+    def waiting() -> float:
+        metrics = {metric.name: metric.samples[0].value for metric in COLLECTORS[0].collect()}
+        assert (metrics["archipel_quota_requests_open_seconds"] > 0) == (metrics["archipel_quota_requests_open"] > 0)
+        return float(metrics["archipel_quota_requests_open"])
+
+    asked = ask(actor_of(owner), project)
+    assert waiting() == 1
+    quotas.answer_request(actor_of(operator), request=asked, granted=True)
+    assert waiting() == 0
 
 
 def test_a_token_of_one_project_sees_no_count_of_the_organization(owner: User, project: Project, api_of: ApiOf) -> None:
@@ -173,8 +193,6 @@ def test_the_page_shows_asks_and_withdraws(
 
 @pytest.mark.django_db(transaction=True)
 def test_an_older_instance_s_limits_move_along() -> None:
-    from django.db import connection
-
     def migrate(to: list[tuple[str, str]]) -> Any:
         executor = MigrationExecutor(connection)
         executor.migrate(to)

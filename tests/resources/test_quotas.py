@@ -1,6 +1,7 @@
 """What services take of limits: counted under lock, shown before the order, refused with what would help."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -45,8 +46,6 @@ def plan_of(offering: Offering, slug: str) -> Any:
 
 
 def test_a_footprint_counts_nodes_disks_and_helpers() -> None:
-    from dataclasses import replace
-
     alone = TOY.footprint(plan_of(TOY, "ha-8"), TOY.spec())
     assert (alone.vcpu, alone.memory_mib) == (Decimal(6), 3 * 8192)
     helpers = Footprint(Decimal("0.5"), 256, 1)
@@ -206,12 +205,20 @@ def test_counting_takes_one_query_however_many_services(order: Order, project: P
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("of_organization", [False, True])
 def test_of_twenty_orders_at_once_as_many_pass_as_the_limit_has_room_for(
-    order: Order, project: Project, of_organization: bool
+    order: Order, project: Project, owner: User, actor_of: Callable[..., Actor], of_organization: bool
 ) -> None:
+    """An organization's limit is raced for from two of its projects, which hold no lock in common but its own."""
+    places = [project]
     if of_organization:
+        places.append(Project.objects.create(organization=project.organization, slug="acme-lab", name="Lab"))
         Quota.objects.create(organization=project.organization, resource="services", limit=10)
     else:
         limit(project, 10)
-    results = at_once(*[lambda name=f"box-{n}": order(name) for n in range(20)])
-    assert codes(results) == ["Operation"] * 10 + ["quota_exceeded"] * 10
-    assert Resource.objects.living().filter(project=project).count() == 10
+    actor = actor_of(owner)
+
+    def one(number: int) -> Callable[[], Operation]:
+        request = actions.OrderRequest(name=f"box-{number}", offering="toy")
+        return lambda: actions.order(actor, project=places[number % len(places)], request=request)
+
+    assert codes(at_once(*map(one, range(20)))) == ["Operation"] * 10 + ["quota_exceeded"] * 10
+    assert Resource.objects.living().count() == 10

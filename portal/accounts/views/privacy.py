@@ -1,8 +1,9 @@
 """One's personal data: a copy to take along, and erasing it."""
 
+from typing import cast
+
 from django.contrib.auth import logout
 from django.http import FileResponse, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,11 +29,12 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_POST
 @recently
 @never_cache
-def data(request: HttpRequest) -> HttpResponseBase:
+def data(request: HttpRequest) -> HttpResponse:
     """Give the copy, as a zip of JSON files; a POST, since making it is recorded."""
     made = actions.archive(actor_of(request), _person(request))
     name = f"personal-data-{timezone.now():%Y%m%d}.zip"
-    return FileResponse(made, as_attachment=True, filename=name, content_type="application/zip")
+    sent = FileResponse(made, as_attachment=True, filename=name, content_type="application/zip")
+    return cast(HttpResponse, sent)
 
 
 @signed_in

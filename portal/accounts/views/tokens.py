@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -14,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts import actions, queries
 from portal.accounts.actors import actor_of
+from portal.accounts.reauthentication import ask_again, is_recent
 from portal.accounts.token_forms import TokenForm, rows_of
 from portal.core.actors import Actor
 from portal.core.errors import Problem
-from portal.core.htmx import signed_in
+from portal.core.htmx import done, signed_in
 
 # What settings.TOKEN_PROJECTS names: slug and name of the projects that a token can be limited to.
 Projects = Callable[[Actor], list[tuple[str, str]]]
@@ -28,6 +28,8 @@ Projects = Callable[[Actor], list[tuple[str, str]]]
 @require_http_methods(["GET", "HEAD", "POST"])
 def token_list(request: HttpRequest) -> HttpResponse:
     """List one's tokens and make one; its plain text is in this one answer and nowhere else."""
+    if request.method == "POST" and not is_recent(request):
+        return ask_again(request)
     actor, plain, status = actor_of(request), "", 200
     find: Projects = import_string(settings.TOKEN_PROJECTS)
     projects = find(actor)
@@ -44,8 +46,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
 def token_revoke(request: HttpRequest, token: str) -> HttpResponse:
     actor = actor_of(request)
     actions.revoke_token(actor, queries.access_token(actor, token))
-    messages.success(request, _("The token was revoked. It stopped working at once."))
-    return redirect("token_list")
+    return done(request, reverse("token_list"), _("The token was revoked. It stopped working at once."))
 
 
 def _make(request: HttpRequest, form: TokenForm) -> str:

@@ -230,6 +230,10 @@ _SLUG = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 PATH_SCHEMAS: Mapping[str, dict[str, Any]] = {
     "service": {"pattern": f"^svc_{_ID}$"},
     "operation": {"pattern": f"^op_{_ID}$"},
+    "account": {"pattern": f"^sa_{_ID}$"},
+    "machine_token": {"pattern": f"^tok_{_ID}$"},
+    "quota_request": {"pattern": f"^qreq_{_ID}$"},
+    "organization_request": {"pattern": f"^qreq_{_ID}$"},
     "credential": {"pattern": f"^cred_{_ID}$"},
     "child": {"pattern": f"^[a-z]+_{_ID}$"},
     "project": {"pattern": f"^(proj_{_ID}|{_SLUG})$"},

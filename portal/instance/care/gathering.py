@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
 from portal.bootstrap.say import say
 from portal.clusters.backends.local import files, proc
@@ -25,12 +26,14 @@ from portal.core.offerings import ChildKind, Nature
 from portal.instance.care.archive import Service, Writer
 from portal.instance.failed import Failed
 from portal.resources import actions
-from portal.resources.models import Child, Resource
+from portal.resources.models import Child, DeletionPolicy, Resource
 
 AT_ONCE = 4  # backups that are made at the same time
 LOOK_EVERY = 0.5  # seconds
 TIME_TO_STOP = 120.0
 LEFT_OUT = {"unit.json", "fence", "hold", "sample.json", "log", ".lock"}  # the engine room writes them anew
+MARK = "for_portal"  # among the facts of a backup that was made for an archive
+WELL = ("healthy", "degraded")
 BACKUP, COPY, PAUSE = "backup", "copy", "pause"
 BORN_AGAIN = {"root", "prepared", "state.json"}  # what a service that is born from its backup begins without
 
@@ -46,11 +49,15 @@ class Job:
 
 
 def jobs() -> list[Job]:
-    """Return what has to be done for each local service that has a directory here. Raises Failed."""
+    """Return what has to be done for each local service that has data here. Raises Failed.
+
+    One that was never ready has none yet, and one that is being wiped has no use for it.
+    """
     running = set(proc.by_instance(settings.ARCHIPEL_DATA)) - {HANDLE}
     if running and not control.ping(settings.ARCHIPEL_DATA):
         raise Failed("services are running here that nobody supervises. Run manage.py down, then this again.")
-    rows = Resource.objects.filter(cluster__kind=Cluster.Kind.LOCAL, purged_at=None).order_by("id")
+    rows = Resource.objects.filter(cluster__kind=Cluster.Kind.LOCAL, purged_at=None, ready_once_at__isnull=False)
+    rows = rows.exclude(deletion_policy=DeletionPolicy.WIPE).order_by("id")
     found = []
     for resource in rows.select_related("project__organization", "cluster", "region"):
         home = Home(settings.ARCHIPEL_DATA, resource.handle)
@@ -60,7 +67,8 @@ def jobs() -> list[Job]:
 
 
 def _how(resource: Resource, running: set[str]) -> str:
-    if resource.handle not in running and not (resource.running and control.ping(settings.ARCHIPEL_DATA)):
+    should_run = resource.running and not resource.in_bin and control.ping(settings.ARCHIPEL_DATA)
+    if resource.handle not in running and not should_run:
         return COPY
     return BACKUP if backups_of(resource) and _is_well(resource) else PAUSE
 
@@ -77,7 +85,7 @@ def backups_of(resource: Resource) -> ChildKind | None:
 
 def _is_well(resource: Resource) -> bool:
     settled = resource.running and resource.is_settled and resource.deletion_requested_at is None
-    return settled and resource.health in ("healthy", "degraded")
+    return settled and resource.health in WELL
 
 
 def gather(writer: Writer, found: list[Job], *, pause: bool) -> list[Service]:
@@ -111,13 +119,17 @@ def _ask(job: Job, *, pause: bool) -> None:
     kind = backups_of(job.resource)
     assert kind  # noqa: S101 - for the type checker
     try:
-        operation = actions.create_child(SYSTEM, job.resource, kind)
+        with transaction.atomic():  # the engine sees it with its mark
+            child = actions.create_child(SYSTEM, job.resource, kind).child
+            assert child  # noqa: S101 - for the type checker
+            child.facts = {MARK: True}
+            child.save(update_fields=["facts"])
     except Problem as problem:
         if not pause:
             raise Failed(f"{job.resource.name}: {problem.detail} Or give --pause.") from problem
         job.how = PAUSE
         return
-    job.child = operation.child
+    job.child = child
 
 
 def _from_backup(writer: Writer, job: Job, *, pause: bool) -> Service:
@@ -154,12 +166,15 @@ def _finished_artifacts(resource: Resource) -> list[str]:
     return sorted(names)
 
 
-def tidy(found: list[Job]) -> None:
-    """Take away the backups that were made for the archive."""
-    for job in found:
-        if job.child is not None:
-            with contextlib.suppress(Problem, Child.DoesNotExist):
-                actions.delete_child(SYSTEM, Child.objects.select_related("resource").get(id=job.child.id))
+def tidy() -> None:
+    """Take away the backups that were made for an archive, also for one that was cut off.
+
+    A service that was restored from one needs it until it is up.
+    """
+    left = Child.objects.filter(facts__has_key=MARK, deletion_requested_at=None, resource__deletion_requested_at=None)
+    for child in left.filter(resource__health__in=WELL).select_related("resource"):
+        with contextlib.suppress(Problem):
+            actions.delete_child(SYSTEM, child)
 
 
 # ---- as it lies ------------------------------------------------------------------------------------------------------

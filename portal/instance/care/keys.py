@@ -26,6 +26,7 @@ from portal.instance.failed import Failed
 
 BATCH = 200
 PASSES = 20
+LONGEST_REQUEST = 60.0  # seconds (gunicorn's --timeout in instance/commands.py; a task has 45)
 PATIENCE = datetime.timedelta(seconds=90)  # a request or task may take so long between sealing and committing
 Reseal = Callable[[str], str]
 
@@ -98,6 +99,10 @@ def rotate(*, new_key: bool, drop_old: bool, say: Callable[[str], None]) -> Coun
             say(f"key {vault.add_key()} is in use")
         since = timezone.now()
         found = _until_all_new(since, say)
+        if drop_old:
+            say("waiting a minute: whoever has read a text under an older key may still write it back")
+            time.sleep(LONGEST_REQUEST)
+            found = _until_all_new(timezone.now(), say)
         dropped = vault.drop_keys_below(vault.newest()) if drop_old else []
         changes: dict[str, Any] = {"key": [None, vault.newest()], "dropped": [dropped, None]}
         record(actor=SYSTEM, action="keys.rotated", target_kind="portal", changes=changes)

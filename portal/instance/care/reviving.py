@@ -92,7 +92,8 @@ def _born_again(resource: Resource, service: Service | None) -> set[str]:
     """Have a service take its first data from its own backup; one that the archive holds nothing of begins empty."""
     backup = Child.objects.filter(id=uuid.UUID(service.child)).first() if service and service.child else None
     resource.facts = {}
-    resource.origin = _origin(resource, backup) if backup else None
+    if backup or resource.ready_once_at:  # one that was never up may be on its way from another one's backup
+        resource.origin = _origin(resource, backup) if backup else None
     return {"facts", "origin"}
 
 

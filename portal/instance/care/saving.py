@@ -47,7 +47,7 @@ def save(target: IO[bytes], *, pause: bool) -> Manifest:
             writer.finish(manifest)
     finally:
         writer.close()
-        gathering.tidy(found)
+        gathering.tidy()
     record(actor=SYSTEM, action="portal.backed_up", target_kind="portal", changes={"services": [None, len(services)]})
     return manifest
 

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from portal.projects.api import audit, invitations, machines, members, organizations, people, quotas, views, webhooks
+from portal.projects.api import (
+    audit,
+    founding,
+    invitations,
+    machines,
+    members,
+    organizations,
+    people,
+    quotas,
+    views,
+    webhooks,
+)
 
 urlpatterns = [
     path("me", views.me),
@@ -13,6 +24,7 @@ urlpatterns = [
     path("organizations/<str:organization>/invitations", invitations.invitations),
     path("organizations/<str:organization>/invitations/<str:invitation>", invitations.invitation),
     path("organizations/<str:organization>/invitations/<str:invitation>/resend", invitations.resend),
+    path("organizations/<str:organization>/policy", founding.organization_policy),
     path("organizations/<str:organization>/leave", organizations.leave),
     path("organizations/<str:organization>/transfer", organizations.transfer),
     path("organizations/<str:organization>/close", organizations.close),

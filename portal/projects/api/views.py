@@ -14,6 +14,7 @@ from portal.core.api.schema import IDEMPOTENCY_KEY, described
 from portal.core.api.serializers import read
 from portal.core.errors import FieldError, Problem, not_found
 from portal.projects import access, actions, queries
+from portal.projects.api import founding
 from portal.projects.api.serializers import (
     MeAnswer,
     OrganizationAnswer,
@@ -41,9 +42,20 @@ def me(request: Request) -> Response:
 
 
 @described("GET", "organizations_list", "List your organizations", answer=OrganizationAnswer, paged=True)
-@api_view(["GET"])
+@described(
+    "POST",
+    "organizations_found",
+    "Found an organization with its first project, and own it",
+    answer=OrganizationAnswer,
+    status=201,
+    body=founding.FoundingBody,
+    parameters=[IDEMPOTENCY_KEY],
+)
+@api_view(["GET", "POST"])
 def organizations(request: Request) -> Response:
-    """List what the caller is a member of; the provider's people too see no others here."""
+    """List what the caller is a member of, or found one; the provider's people too see no others here."""
+    if request.method == "POST":
+        return founding.found(request)
     rows = queries.organizations_of(actor_of(request))
     return page(request, rows, organization_answer, sorts=BY_SLUG, default="slug")
 

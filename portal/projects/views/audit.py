@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -22,7 +21,7 @@ from portal.core.counting import total_of
 from portal.core.errors import Problem
 from portal.core.htmx import signed_in
 from portal.projects import access, audit, audit_files
-from portal.projects.models import Organization
+from portal.projects.models import Organization, Project
 
 PAGE = 50
 MOST = 200  # choices in a filter; more are reached by address
@@ -88,18 +87,19 @@ def audit_event(request: HttpRequest, event: str) -> HttpResponse:
     """Show one event whole: this is the address to pass on."""
     actor = actor_of(request)
     [shown] = _shown(actor, [audit.access_event(actor, event)])
-    places = access.visible_projects(actor).select_related("organization").filter(id=shown.event.project_id)
-    organization = access.visible_organizations(actor).filter(id=shown.event.organization_id).first()
+    organization, project = _place(actor, shown.event)
     digest = bytes(shown.event.digest).hex() if shown.event.digest else ""
-    context = {"line": shown, "event": shown.event, "project": places.first(), "organization": organization}
+    context = {"line": shown, "event": shown.event, "project": project, "organization": organization}
     return render(request, "audit/audit_event.html", context | {"digest": digest})
 
 
 @signed_in
 @require_safe
-def audit_export(request: HttpRequest) -> HttpResponseBase:
+def audit_export(request: HttpRequest) -> HttpResponse:
     """Take along what the filters keep, as a file."""
-    return audit_files.export(actor_of(request), request, request.GET.dict())
+    return cast(
+        HttpResponse, audit_files.export(actor_of(request), request, request.GET.dict())
+    )
 
 
 @signed_in
@@ -107,6 +107,13 @@ def audit_export(request: HttpRequest) -> HttpResponseBase:
 def audit_head(request: HttpRequest) -> HttpResponse:
     """Take along how far an organization's chain is sealed."""
     return audit_files.head_file(actor_of(request), request.GET.dict())
+
+
+def _place(actor: Actor, event: AuditEvent) -> tuple[Organization | None, Project | None]:
+    """Return where an act belongs, as far as the reader may see it."""
+    organizations, projects = access.visible_organizations(actor), access.visible_projects(actor)
+    organization = organizations.filter(id=event.organization_id).first() if event.organization_id else None
+    return organization, projects.filter(id=event.project_id).first() if event.project_id else None
 
 
 def _page(actor: Actor, rows: Any, cursor: str) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from portal.accounts.actors import actor_of
 from portal.accounts.models import User
 from portal.accounts.queries import living_tokens_of
+from portal.accounts.reauthentication import ask_again, is_recent
 from portal.accounts.token_forms import TokenForm, rows_of
 from portal.core.actors import Actor
 from portal.core.errors import Problem
-from portal.core.htmx import signed_in
+from portal.core.htmx import done, signed_in
 from portal.projects import access, machines
 from portal.projects.machine_forms import SHOWN, MachineForm, initial_of
 from portal.projects.models import Organization, OrganizationRole
@@ -51,6 +52,8 @@ def machine_list(request: HttpRequest, organization: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def machine_detail(request: HttpRequest, organization: str, account: str) -> HttpResponse:
     """Show one with its tokens; a POST makes a token, whose plain text is in this one answer and nowhere else."""
+    if request.method == "POST" and not is_recent(request):
+        return ask_again(request)
     actor, plain = actor_of(request), ""
     found, machine = _reach(actor, organization, account)
     projects = [(project.slug, project.name) for project in found.projects.all()]
@@ -117,8 +120,8 @@ def machine_token_revoke(request: HttpRequest, organization: str, account: str, 
     actor = actor_of(request)
     found, machine = _reach(actor, organization, account)
     machines.revoke_token(actor, organization=found, token=machines.access_token(actor, machine, machine_token))
-    messages.success(request, _("The token was revoked. It stopped working at once."))
-    return redirect("machine_detail", found.slug, machine.public_id)
+    page = reverse("machine_detail", args=[found.slug, machine.public_id])
+    return done(request, page, _("The token was revoked. It stopped working at once."))
 
 
 def _reach(actor: Actor, organization: str, account: str) -> tuple[Organization, User]:

@@ -6,8 +6,7 @@ from django.views.decorators.http import require_safe
 
 from portal.accounts.actors import actor_of
 from portal.core.htmx import signed_in
-from portal.projects import access, belonging, governing, inviting, queries
-from portal.projects.models import OrganizationRole
+from portal.projects import access, belonging, governing, inviting
 from portal.projects.tabs import tabs_of
 
 
@@ -27,13 +26,12 @@ def organization_detail(request: HttpRequest, organization: str) -> HttpResponse
     actor = actor_of(request)
     found = access.access_organization(actor, organization)
     permissions = access.permissions_in_organization(actor, found)
-    mine = queries.organizations_of(actor).filter(pk=found.pk).values_list("role", flat=True).first()
     lines = belonging.projects(actor, found)
     context = {
         "organization": found,
         "tabs": tabs_of(actor, found, "overview"),
         "permissions": permissions,
-        "role": OrganizationRole(mine).label if mine else "",
+        "role": belonging.role_label(actor, found),
         "projects": lines,
         "services": sum(line.services.total for line in lines),
         "running": sum(line.services.running for line in lines),

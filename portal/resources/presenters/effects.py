@@ -12,7 +12,9 @@ from django.utils.translation import ngettext
 
 from portal.core.offerings import Nature, Verb
 from portal.core.templatetags.formats import duration, hourly, money
+from portal.projects import quotas
 from portal.resources.models import Child, Quote, Resource
+from portal.resources.quotas import NEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Effect:
 
 def effects_of_quote(quote: Quote) -> tuple[Effect, ...]:
     """Say what a quoted change does to price and availability."""
-    return (_price_effect(quote.body), _downtime_effect(quote.body))
+    return (_price_effect(quote.body), _downtime_effect(quote.body), *_quota_effects(quote.body))
 
 
 def _price_effect(body: dict[str, Any]) -> Effect:
@@ -40,6 +42,19 @@ def _price_effect(body: dict[str, Any]) -> Effect:
     if Decimal(before.get("hourly", 0)) == Decimal(after["hourly"]):
         return Effect(_("The price stays at %(after)s a month (%(hourly)s).") % words, "euro")
     return Effect(_("The price goes from %(before)s to %(after)s a month (%(hourly)s).") % words, "euro")
+
+
+def _quota_effects(body: dict[str, Any]) -> Iterator[Effect]:
+    """Say which limits the change comes to, or would pass."""
+    names = quotas.resources()
+    for key, effect in body["quota"].items():
+        limit, after = effect["limit"], effect["used"] + effect["adds"]
+        if limit is None or effect["adds"] <= 0 or after < limit * float(NEAR):
+            continue
+        resource = key.removeprefix("organization.")
+        words = {"name": names.get(resource, resource), "after": f"{after:g}", "limit": limit}
+        text = _("%(name)s: %(after)s of %(limit)s would be in use.") % words
+        yield Effect(text, "gauge", "danger" if after > limit else "warning")
 
 
 def _downtime_effect(body: dict[str, Any]) -> Effect:

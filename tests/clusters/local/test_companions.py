@@ -116,7 +116,7 @@ def _succeeded(supervised: "Supervised", key: str) -> bool:
 def test_they_start_once_the_main_process_answers_and_are_ready_with_it(
     either: "Supervised", make: Units, ports: dict[str, int]
 ) -> None:
-    talk = Run("talk", ("/usr/bin/python3", "-I", "-c", _ASK, "copy", "{{port:copy}}"))
+    talk = Run("talk", ("/usr/bin/python3", "-I", "-c", _ASK, "copy", "{{port:copy}}"), once=True)
     home = either.wish(HANDLE, make(*both(), runs=(talk,)), **ports)
     state = either.until_ready(HANDLE)
     assert {name: one.ready for name, one in state.companions.items()} == {"front": True, "copy": True}

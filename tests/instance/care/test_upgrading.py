@@ -96,7 +96,9 @@ def rows(data: Path) -> tuple[int, str, str]:
         count = line.execute("SELECT count(*) FROM words WHERE word ~ '^[0-9a-f]{32}$'").fetchone()
         major = line.execute("SHOW server_version").fetchone()
         following = line.execute("SELECT nextval('words_id_seq')").fetchone()
-    assert count and major and following
+    assert count
+    assert major
+    assert following
     return count[0], major[0].split(".")[0], following[0]
 
 
@@ -162,7 +164,7 @@ def test_a_cluster_or_layout_of_a_newer_portal_is_refused_and_left_alone(stores:
     newer = data / "postgres" / "99"
     newer.mkdir()
     (newer / "PG_VERSION").write_text("99\n")
-    with pytest.raises(Failed, match="a newer portal has worked in .* no way back"):
+    with pytest.raises(Failed, match=r"a newer portal has worked in .* no way back"):
         upgrading.bring_database_along(
             postgres.Postgres(data, settings.ARCHIPEL_PACKAGES / postgres.PACKAGE, dict(os.environ)), data, Path
         )

@@ -47,7 +47,7 @@ def observe(view: View, state: UnitState) -> Observation:
         children={child.id: _child(view, child, state) for child in view.children},
         steps=state.steps,
         settled=settled,
-        due_in=AT_ONCE if moved_on and state.ready else None if settled or not view.running else IN_CASE,
+        due_in=AT_ONCE if moved_on else None if settled or not view.running else IN_CASE,
     )
 
 

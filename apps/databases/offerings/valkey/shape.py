@@ -11,19 +11,19 @@ from apps.databases.offerings.valkey.config import Value
 from apps.databases.offerings.valkey.nodes import Node
 from portal.core.drivers import Run, View
 
-LANE = "main"
+LANE = "main"  # of what is about all nodes; what is about one alone goes in a lane of its name
 
 
 def runs(view: View, *, read_only: bool) -> tuple[Run, ...]:
-    """Return all of them, in the order that one lane does them."""
+    """Return all of them, in the order that a lane does them."""
     found = [*_settings(view), *_users(view, read_only=read_only)]
     if nodes.is_cluster(view):
         found += _cluster(view)
     return (*found, *promotion(view), *persisting(view), *_forgetting(view))
 
 
-def _run(key: str, argv: tuple[str, ...], stdin: str = "", *, timeout_seconds: int = 60) -> Run:
-    return Run(key, argv, stdin=stdin, env=cli.ENV, timeout_seconds=timeout_seconds, lane=LANE)
+def _run(key: str, argv: tuple[str, ...], stdin: str = "", *, lane: str = LANE) -> Run:
+    return Run(key, argv, stdin=stdin, env=cli.ENV, timeout_seconds=60, lane=lane)
 
 
 def _config_set(settings: dict[str, Value]) -> tuple[str, ...]:
@@ -37,7 +37,8 @@ def _config_set(settings: dict[str, Value]) -> tuple[str, ...]:
 def _settings(view: View) -> Iterator[Run]:
     for node in nodes.nodes(view):
         live = config.live(view, node)
-        yield _run(f"settings:{config.digest(live)}:{node.name}", cli.argv(node.socket, *_config_set(live)))
+        argv = cli.argv(node.socket, *_config_set(live))
+        yield _run(f"settings:{config.digest(live)}:{node.name}", argv, lane=node.name)
 
 
 def settings_keys(view: View) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ def settings_keys(view: View) -> tuple[str, ...]:
 def _users(view: View, *, read_only: bool) -> Iterator[Run]:
     keys = user_keys(view, read_only=read_only)
     for node, key in zip(nodes.nodes(view), keys, strict=True):
-        yield _run(key, cli.argv(node.socket, "ACL", "LOAD"))
+        yield _run(key, cli.argv(node.socket, "ACL", "LOAD"), lane=node.name)
 
 
 def user_keys(view: View, *, read_only: bool) -> tuple[str, ...]:
@@ -58,29 +59,39 @@ def user_keys(view: View, *, read_only: bool) -> tuple[str, ...]:
 
 # ---- a cluster -------------------------------------------------------------------------------------------------------
 
-# A node that began with keys has taken their slots already, hence one by one, whatever is refused.
-_TAKE_SLOTS = (
-    "local n=0 for s=tonumber(ARGV[1]),tonumber(ARGV[2]) do "
-    'if not redis.pcall("CLUSTER","ADDSLOTS",s).err then n=n+1 end end return n'
-)
+# A node that began with keys has taken their slots already: it takes those between. An epoch of its own for each node
+# spares them the search for one; a node that knows others already does not take it.
+_TAKE_SLOTS = """\
+local free, at, last = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
+local taken = redis.call("CLUSTER", "SLOTS")
+table.sort(taken, function(a, b) return a[1] < b[1] end)
+for _, range in ipairs(taken) do
+  if range[1] > at and at <= last then
+    table.insert(free, at) table.insert(free, math.min(range[1] - 1, last))
+  end
+  at = math.max(at, range[2] + 1)
+end
+if at <= last then table.insert(free, at) table.insert(free, last) end
+if #free > 0 then redis.call("CLUSTER", "ADDSLOTSRANGE", unpack(free)) end
+redis.pcall("CLUSTER", "SET-CONFIG-EPOCH", ARGV[3])
+return #free / 2
+"""
 
 
 def _cluster(view: View) -> Iterator[Run]:
     found, data = nodes.nodes(view), nodes.data_directory(view)
     for node in found:
-        first, last = node.slots
-        yield _run(f"slots:{data}:{node.name}", cli.argv(node.socket, "EVAL", _TAKE_SLOTS, "0", str(first), str(last)))
-        epoch = f"CLUSTER SET-CONFIG-EPOCH {node.number}\n"
-        yield _run(f"epoch:{data}:{node.name}", cli.argv(node.socket), epoch)
+        words = (str(number) for number in (*node.slots, node.number))
+        argv = cli.argv(node.socket, "EVAL", _TAKE_SLOTS, "0", *words)
+        yield _run(f"slots:{data}:{node.name}", argv, lane=node.name)
     meet = "".join(
         f"CLUSTER MEET 127.0.0.1 {{{{port:{other.front}}}}} {{{{port:{other.bus}}}}}\n" for other in found[1:]
     )
-    yield _run(f"meet:{data}", cli.argv(found[0].socket), meet)
+    yield _run(f"meet:{data}", cli.argv(found[0].socket), meet, lane=found[0].name)
     facts = ("cluster_state:ok", f"cluster_slots_ok:{nodes.SLOTS}", f"cluster_known_nodes:{nodes.PRIMARIES}")
     for node in found:
         question = cli.holds("cluster", *facts, otherwise="the nodes have not found together yet")
-        # answered within some seconds, and asked again soon: the engine itself waits a second for an answer
-        yield _run(f"joined:{data}:{node.name}", cli.argv(node.socket, *question))
+        yield _run(f"joined:{data}:{node.name}", cli.argv(node.socket, *question), lane=node.name)
 
 
 def joined_keys(view: View) -> tuple[str, ...]:
@@ -96,13 +107,14 @@ def joined_keys(view: View) -> tuple[str, ...]:
 def promotion(view: View) -> tuple[Run, ...]:
     """Return what makes a replica the primary: the primary stops writes until it has caught up, then they change roles.
 
-    The question that follows waits with all writes, so its answer comes when it is over (or was given up).
+    The script that follows waits with all writes, so it runs when that is over (or was given up); then clients are cut
+    off from the old primary, those too that came in before the front knew of several nodes.
     """
     wanted, leader = nodes.wanted_primary(view), nodes.primary_node(view)
     if wanted == leader.number:
         return ()
     target = Node(wanted, leader.data)
-    order = f'FAILOVER TO 127.0.0.1 {target.port} TIMEOUT 10000\nEVAL "return 1" 0\n'
+    order = f'FAILOVER TO 127.0.0.1 {target.port} TIMEOUT 10000\nEVAL "return 1" 0\nCLIENT KILL TYPE normal\n'
     wait = "BLPOP {platform} 1\n" if tries(view) else ""
     question = cli.holds("replication", "role:slave", otherwise="the replica has not caught up yet")
     handover, over = promotion_keys(view)
@@ -152,21 +164,21 @@ def _written_first(key: str, node: Node, before: str, after: str) -> Iterator[Ru
     if nodes.keeps_log(after) and not nodes.keeps_log(before):
         yield from _log_whole(key, node)
     if nodes.keeps_snapshots(after) and (nodes.keeps_log(before) > nodes.keeps_log(after) or before in ("none", "aof")):
-        yield _run(f"{key}:snapshot", cli.argv(node.socket), "BGSAVE SCHEDULE\nBLPOP {platform} 1\n")
+        yield _run(f"{key}:snapshot", cli.argv(node.socket), "BGSAVE SCHEDULE\nBLPOP {platform} 1\n", lane=node.name)
         question = cli.holds("persistence", *_SNAPSHOT_IS_THERE, otherwise="the snapshot is being written")
-        yield _run(f"{key}:snapshot:done", cli.argv(node.socket, *question))
+        yield _run(f"{key}:snapshot:done", cli.argv(node.socket, *question), lane=node.name)
 
 
 def _left_then(key: str, node: Node, before: str, after: str) -> Iterator[Run]:
-    yield _run(f"{key}:set", cli.argv(node.socket, *_config_set(config.persisting(after))))
+    yield _run(f"{key}:set", cli.argv(node.socket, *_config_set(config.persisting(after))), lane=node.name)
     if nodes.keeps_log(after):
         yield from _log_whole(key, node)
 
 
 def _log_whole(key: str, node: Node) -> Iterator[Run]:
-    yield _run(f"{key}:log", cli.argv(node.socket), "CONFIG SET appendonly yes\nBLPOP {platform} 1\n")
+    yield _run(f"{key}:log", cli.argv(node.socket), "CONFIG SET appendonly yes\nBLPOP {platform} 1\n", lane=node.name)
     question = cli.holds("persistence", *_LOG_IS_WHOLE, otherwise="the log is being written")
-    yield _run(f"{key}:log:done", cli.argv(node.socket, *question))
+    yield _run(f"{key}:log:done", cli.argv(node.socket, *question), lane=node.name)
 
 
 def _forgetting(view: View) -> Iterator[Run]:

@@ -59,6 +59,7 @@ class Attendant:
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._misses = 0
+        self._since = time.monotonic()  # when it was started or adopted; the clock on the wall may be set
 
     # ---- for the instance --------------------------------------------------------------------------------------------
 
@@ -97,8 +98,8 @@ class Attendant:
         """Take over what an earlier supervisor left. Return whether it lives."""
         if identity := self.identity:
             self.engine = Engine.adopt(identity, str(self._home.data), self._home.handle)
-        if self.engine is None:
-            self._see(ready=False, message="")
+        if self.engine is None and self.state.ready:
+            self._see(ready=False)
         return self.engine is not None
 
     def ask(self, asked: Asked) -> None:
@@ -158,7 +159,7 @@ class Attendant:
         self._see(ready=True, reason="", message="")
         if is_news:
             self._note(self.name, self.state)  # also where that is as before
-        if self._has_lasted(STABLE):
+        if self._lasted > STABLE:
             self.failures.forget()
         return asked.companion.probe.every_seconds if asked.companion.probe else _ROUTINE
 
@@ -200,7 +201,7 @@ class Attendant:
         self._be_on_the_way("waiting for the first answer", started_at=now())
 
     def _hold(self, started: Engine) -> None:
-        self.engine = started
+        self.engine, self._since = started, time.monotonic()
 
     async def _prepare(self, asked: Asked) -> None:
         """Do what comes before the first start of all."""
@@ -227,9 +228,8 @@ class Attendant:
             place = places.beside(asked.place, asked.companion, one_shot=True)
             return await probing.until_answer(self, asked.companion.probe, place, starting=not self.state.ready)
         needed = (STABLE if self.failures.looping else _SETTLED) if self.failures.count else 0.0
-        while self.is_alive and not self.has_news and not self._has_lasted(needed):
-            await self.rest(needed)
-        return self.is_alive and self._has_lasted(needed)
+        await self.rest(needed - self._lasted)
+        return self.is_alive and self._lasted >= needed
 
     def doubt(self, line: str, waited: float) -> None:
         """Say that it does not answer: after some misses where it had answered, after a minute where it never did."""
@@ -239,15 +239,17 @@ class Attendant:
         elif not self.state.ready and waited > probing.PATIENT:
             self._see(reason="NotReady", message=line)
 
-    def _has_lasted(self, seconds: float) -> bool:
-        return self.identity is not None and time.time() - self.identity.started_at >= seconds
+    @property
+    def _lasted(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self._since
 
     async def _mourn(self) -> None:
         """Take note of an end that nobody asked for."""
         dead, self.engine = self.engine, None
         if dead is None:
             return
-        if self._has_lasted(STABLE):
+        if self._lasted > STABLE:
             self.failures.forget()
         self.failures.add()
         await self._end_strays()

@@ -51,10 +51,6 @@ class Companions:
         return [pid for identity in living for pid in (identity.pid, identity.keeper) if pid]
 
     @property
-    def are_alive(self) -> bool:
-        return all(one.is_alive for one in self._all.values())
-
-    @property
     def can_be_used(self) -> bool:
         """Whether all answer, be it as they were asked before."""
         return all(one.state.ready for one in self._all.values())
@@ -155,10 +151,11 @@ class Companions:
         """Leave them to themselves, for another supervisor to adopt."""
         await asyncio.gather(*(one.let_go() for one in self._all.values()))
 
-    def adopt(self) -> None:
-        """Take over those that an earlier supervisor left."""
-        for name in self._status.record.companions:
-            self._attendant(name).adopt()
+    def adopt(self) -> bool:
+        """Take over those that an earlier supervisor left. Return whether all that it knew of live."""
+        names = list(self._status.record.companions)
+        self._all = {name: one for name in names if (one := self._attendant(name)).adopt()}
+        return len(self._all) == len(names)
 
 
 def _least(companion: Companion | None, patience: float | None) -> float | None:

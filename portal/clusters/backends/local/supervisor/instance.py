@@ -105,11 +105,11 @@ class Instance:
     async def adopt(self) -> None:
         """Begin where an earlier supervisor left off."""
         self.home.tidy()
-        self.companions.adopt()
+        all_live = self.companions.adopt()
         await self.keeper.adopt()
         if self.keeper.engine is None and self.status.record.seen.phase is Phase.RUNNING:
             self.status.see(phase=Phase.QUEUED, ready=False)
-        elif not self.companions.are_alive:
+        elif not all_live:
             self.status.see(ready=False)
 
     async def _guarded(self, wish: Wish) -> float:
@@ -214,10 +214,9 @@ class Instance:
             message = message or f"waiting for {', '.join(coming)}"
             if not seen.steps or seen.steps[-1].name != _BESIDE or seen.steps[-1].finished_at:
                 self.status.step(_BESIDE, message)
-        if seen.phase is not Phase.RUNNING and coming:
-            self.status.see(ready=False, reason=reason, message=message)
-        else:
-            self.status.see(phase=Phase.RUNNING, ready=usable, reason=reason, message=message)
+        is_up = not coming or usable or seen.phase is Phase.RUNNING
+        phase = Phase.RUNNING if is_up else Phase.STARTING
+        self.status.see(phase=phase, ready=usable, reason=reason, message=message)
         if coming:
             self.runs.hold(unit.runs)
             return unit.probe.every_seconds

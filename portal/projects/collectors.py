@@ -1,0 +1,31 @@
+"""What ``/metrics`` tells of customers: whether somebody waits for the provider's answer."""
+
+from collections.abc import Iterator
+
+from django.db.models import Count, Min
+from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from portal.projects.models import QuotaRequest
+
+
+class Requests(Collector):
+    """Open requests for more, and how long the oldest has waited."""
+
+    def collect(self) -> Iterator[Metric]:
+        waiting = QuotaRequest.objects.filter(state=QuotaRequest.State.OPEN).order_by()
+        found = waiting.aggregate(number=Count("id"), oldest=Min("created_at"))
+        age = (timezone.now() - found["oldest"]).total_seconds() if found["oldest"] else 0.0
+        yield _gauge("archipel_quota_requests_open", "Requests for a higher limit without an answer.", found["number"])
+        yield _gauge("archipel_quota_requests_open_seconds", "How long the oldest of them has waited.", max(age, 0.0))
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    family = GaugeMetricFamily(name, words)
+    family.add_metric([], value)
+    return family
+
+
+COLLECTORS = (Requests(),)
