@@ -125,6 +125,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"
+ALLAUTH_TRUSTED_PROXY_COUNT = int(boolean("TRUST_PROXY"))  # tries are counted by the address before the proxy
 SIGN_UP = boolean("SIGN_UP", default=True)  # whether strangers may make accounts; who is invited always may
 ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

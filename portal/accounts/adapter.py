@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts import addresses, reauthentication, signup, trail
+from portal.accounts import addresses, reauthentication, signup, trail, ways_in
 from portal.accounts.models import MACHINES, User
 
 NAME = "Archipel"
@@ -46,6 +46,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign in after the last stage, and write it down in the same transaction."""
+        if not ways_in.proofs(request, user):
+            ways_in.note(request, user, ways_in.SIGN_UP)  # a password chosen and a code from the mailbox, just now
         with transaction.atomic():
             super().login(request, user)
             trail.signed_in(request, user)

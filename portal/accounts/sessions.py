@@ -3,7 +3,6 @@
 An ended session is gone from the store, so the next request that brings it is nobody's.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,7 +86,7 @@ def end_all(user: User) -> int:
 
 def device(user_agent: str) -> str:
     """Return what people call a browser and its system: ``Firefox on Linux``."""
-    browser = next((NAMES.get(name, name) for name in BROWSERS if re.search(rf"\b{name}", user_agent)), "")
+    browser = next((NAMES.get(name, name) for name in BROWSERS if f"{name}/" in user_agent), "")
     system = next((NAMES.get(name, name) for name in SYSTEMS if name in user_agent), "")
     if browser and system:
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}

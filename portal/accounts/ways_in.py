@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from portal.accounts.models import User
 
-LINK, PASSWORD = "link", "password"
+LINK, PASSWORD, SIGN_UP = "link", "password", "sign_up"
 
 
 def enter(request: HttpRequest, user: User, *, method: str, goal: str) -> HttpResponse:
@@ -15,10 +15,15 @@ def enter(request: HttpRequest, user: User, *, method: str, goal: str) -> HttpRe
 
     A password takes a proven address as well; a one-time link was asked for by somebody at the machine itself.
     """
-    record_authentication(request, user, method=method)
+    note(request, user, method)
     stage = EmailVerificationMethod.NONE if method == LINK else EmailVerificationMethod.MANDATORY
     response: HttpResponse = perform_login(request, user, email_verification=stage, redirect_url=goal)
     return response
+
+
+def note(request: HttpRequest, user: User, method: str) -> None:
+    """Remember in the session that somebody has just proven who they are, and by what."""
+    record_authentication(request, user, method=method)
 
 
 def proofs(request: HttpRequest, user: User) -> list[str]:

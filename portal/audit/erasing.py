@@ -71,10 +71,11 @@ def _naming(person: Person, column: str) -> QuerySet[AuditEvent]:
 
 
 def _left(person: Person) -> bool:
-    """Whether something is still there: rows that another worker has in hand."""
+    """Whether something is still there: rows that were not sealed, since another worker has their chain in hand."""
+    waiting = AuditEvent.objects.unsealed()
     rows: Iterable[QuerySet[AuditEvent]] = (
-        AuditEvent.objects.filter(actor_id=person.id).exclude(address=""),
-        *(mentioning(AuditEvent.objects.all(), column, person) for column in EMPTY),
+        waiting.filter(actor_id=person.id).exclude(address=""),
+        *(mentioning(waiting, column, person) for column in EMPTY),
     )
     return any(found.exists() for found in rows)
 

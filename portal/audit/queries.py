@@ -33,18 +33,21 @@ class Filters:
 class Audience:
     """What somebody may read: all of some organizations, of some projects, and what was done to their own account.
 
-    ``tokens`` selects the ids of their tokens.
+    ``tokens`` selects the ids of their tokens; ``platform``: also all that belongs to no organization.
     """
 
     organizations: QuerySet[Any, Model]
     projects: QuerySet[Any, Model]
     person: uuid.UUID | None
     tokens: QuerySet[Any, Any] | None = None
+    platform: bool = False
 
 
 def events_for(audience: Audience, filters: Filters) -> QuerySet[AuditEvent]:
     """Return the events that the audience may read and the filters keep, newest first."""
     own = Q(organization_id=None) & _own(audience) if audience.person else Q(pk__in=[])
+    if audience.platform:
+        own = Q(organization_id=None)
     visible = Q(organization_id__in=audience.organizations.values("id")) | Q(
         project_id__in=audience.projects.values("id")
     )

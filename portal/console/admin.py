@@ -159,30 +159,17 @@ def _published(request: HttpRequest, form: AnnounceForm) -> bool:
     return True
 
 
-@admin.register(Mail)
-class MailAdmin(ReadOnlyAdmin):
-    """The outbox. What a mail says is shown on an explicit click, one by one, with a reason."""
-
-    operators_only = True
-    list_display = ("created_at", "recipient", "subject", "state", "attempts", "error", "sent_at")
-    list_filter = ("state",)
-    search_fields = ("recipient", "subject")
-    date_hierarchy = "created_at"
-    fields = ("recipient", "subject", "state", "attempts", "next_at", "error", "created_at", "sent_at")
-    readonly_fields = ("created_at",)
-    actions = ("read",)
-
-    @admin.action(description=gettext_lazy("Read"))
-    def read(self, request: HttpRequest, rows: QuerySet[Mail]) -> HttpResponse | None:
-        """Show what a mail says, once its reason is given."""
-        return never_cache(_read)(request, self, rows)
-
-
 class ReadForm(OperatorForm):
     """Why somebody reads another's mail."""
 
 
-def _read(request: HttpRequest, model_admin: MailAdmin, rows: QuerySet[Mail]) -> HttpResponse:
+@admin.action(description=gettext_lazy("Read"))
+def read(model_admin: ReadOnlyAdmin, request: HttpRequest, rows: QuerySet[Mail]) -> HttpResponse | None:
+    """Show what a mail says, once its reason is given."""
+    return never_cache(_read)(request, model_admin, rows)
+
+
+def _read(request: HttpRequest, model_admin: ReadOnlyAdmin, rows: QuerySet[Mail]) -> HttpResponse:
     require_operator(request, _("Read"))
     mail = rows.first()
     if mail is None or rows.count() != 1:
@@ -204,6 +191,20 @@ def _read(request: HttpRequest, model_admin: MailAdmin, rows: QuerySet[Mail]) ->
         "text": text,
     }
     return render(request, "admin/mail.html" if text else "admin/act.html", context, status=422 if form.errors else 200)
+
+
+@admin.register(Mail)
+class MailAdmin(ReadOnlyAdmin):
+    """The outbox. What a mail says is shown on an explicit click, one by one, with a reason."""
+
+    operators_only = True
+    list_display = ("created_at", "recipient", "subject", "state", "attempts", "error", "sent_at")
+    list_filter = ("state",)
+    search_fields = ("recipient", "subject")
+    date_hierarchy = "created_at"
+    fields = ("recipient", "subject", "state", "attempts", "next_at", "error", "created_at", "sent_at")
+    readonly_fields = ("created_at",)
+    actions = (read,)
 
 
 @admin.register(Webhook)

@@ -44,6 +44,8 @@ class Job:
 
 def take_round(lane: str) -> bool:
     """Take a round in a lane unless somebody is at it; return whether there is more to do at once."""
+    if not _due(lane, timezone.now()).exists():
+        return False  # with nothing to do nothing is written
     fence = _take_lane(lane, timezone.now())
     if fence is None:
         return False  # whoever has it looks again at its end
@@ -84,7 +86,7 @@ def _claimed(lane: str, now: datetime.datetime) -> list[Job]:
                 _due(lane, now).filter(webhook=hook).select_related("happening").order_by("next_at", "id")[:OF_WEBHOOK]
             )
             mine = [row for row in rows if _claim(row, now)]
-            jobs.append(Job(hook, _secrets(hook, now), [(row, body_of(row.happening)) for row in mine]))
+            jobs.append(Job(hook, _secrets(hook), [(row, body_of(row.happening)) for row in mine]))
     return [job for job in jobs if job.bodies]
 
 
@@ -94,10 +96,9 @@ def _claim(delivery: Delivery, now: datetime.datetime) -> bool:
     return bool(rows.update(fence=delivery.fence, lease_until=now + LEASE))
 
 
-def _secrets(webhook: Webhook, now: datetime.datetime) -> list[str]:
+def _secrets(webhook: Webhook) -> list[str]:
     """Return the secrets in force, the newest first."""
-    overlaps = webhook.retired and webhook.retired_until and webhook.retired_until > now
-    return [unseal(webhook.secret), *([unseal(webhook.retired)] if overlaps else [])]
+    return [unseal(webhook.secret), *([unseal(webhook.retired)] if webhook.old_secret_until else [])]
 
 
 def _send_all(jobs: list[Job]) -> None:

@@ -134,6 +134,12 @@ class Webhook(models.Model):
         return self.description or self.host
 
     @property
+    def old_secret_until(self) -> datetime.datetime | None:
+        """Until when the secret before the last rotation signs as well; None where it does no more."""
+        until = self.retired_until
+        return until if self.retired and until is not None and until > timezone.now() else None
+
+    @property
     def path(self) -> str:
         """Where the console shows it."""
         return f"/organizations/{ids.encode('org', self.organization_id)}/webhooks/{self.public_id}"

@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.actors import actor_of
-from portal.core.admin import ReadOnlyAdmin, ReadOnlyInline
+from portal.core.admin import ReadOnlyAdmin, ReadOnlyInline, operator_action
 from portal.core.attention import needs_a_look
 from portal.core.operator_forms import OperatorForm, operator_form
-from portal.projects import quotas
+from portal.projects import governing, quotas
 from portal.projects.models import (
     Invitation,
     Membership,
@@ -78,6 +78,12 @@ class RefusalForm(OperatorForm):
 def set_quota(request: HttpRequest, organization: Organization, form: QuotaForm) -> None:
     """Limit an organization or a project of it, or give back the default."""
     quotas.set_quota(actor_of(request), organization=organization, **form.cleaned_data)
+
+
+@operator_action(_("Open again"))
+def reopen(request: HttpRequest, organization: Organization, reason: str) -> None:
+    """Open a closed organization again, while its bin is kept."""
+    governing.reopen(actor_of(request), organization=organization, reason=reason)
 
 
 @operator_form(_("Grant"), GrantForm)
@@ -146,7 +152,7 @@ class OrganizationAdmin(ReadOnlyAdmin):
     fields = ("public_id", "slug", "name", "mfa_required", "closed_at", "services", "created_at")
     readonly_fields = ("public_id", "services", "created_at")
     inlines = (MembersInline, ProjectsInline, QuotasInline, RequestsInline)
-    actions = (set_quota,)
+    actions = (set_quota, reopen)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         people = Count("memberships", distinct=True)

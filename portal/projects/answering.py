@@ -16,7 +16,7 @@ from portal.accounts.actions import require_writing
 from portal.accounts.actors import account_of
 from portal.accounts.models import User, digest
 from portal.core.actors import Actor
-from portal.core.errors import Problem
+from portal.core.errors import FieldError, Problem
 from portal.projects import actions, happenings, inviting
 from portal.projects import permissions as table
 from portal.projects.models import Invitation, Membership, Organization, OrganizationRole, Project, ProjectMembership
@@ -82,7 +82,8 @@ def _open(token: str, *, held: bool = False) -> Invitation:
     invitation = rows.select_related("organization", "invited_by").first()
     if invitation is None or not _still_vouched(invitation):
         detail = _("This invitation does not work any more, or never did. Ask for a new one.")
-        raise Problem("invitation_gone", HTTPStatus.GONE, detail)
+        named = (FieldError("/token", "invitation_gone", detail),)
+        raise Problem("invitation_gone", HTTPStatus.GONE, detail, errors=named)
     return invitation
 
 

@@ -55,6 +55,7 @@ def events(actor: Actor, query: Mapping[str, str]) -> QuerySet[AuditEvent]:
         access.visible_projects(actor, "audit.read"),
         actor.id if actor.scopes is None else None,
         ApiToken.objects.filter(user_id=account_of(actor)).values("id"),
+        platform=actor.scopes is None and "provider.operate" in access.provider_permissions(actor),
     )
     return _with_names(actor, events_for(audience, filters_of(actor, query)))
 

@@ -124,11 +124,11 @@ def _time(query: Mapping[str, str], name: str) -> datetime.datetime | None:
     try:
         date = parse_date(text)
         moment = datetime.datetime(date.year, date.month, date.day) if date else parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise _wrong(name, "time", _("Give a date or an RFC 3339 time, such as 2026-11-23T10:00:00Z."))
-    return make_aware(moment) if is_naive(moment) else moment
+        if moment is not None:  # in UTC, since the database takes no zone that is further off than 16 hours
+            return (make_aware(moment) if is_naive(moment) else moment).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _wrong(name, "time", _("Give a date or an RFC 3339 time, such as 2026-11-23T10:00:00Z."))
 
 
 def _wrong(name: str, code: str, detail: str) -> Problem:

@@ -77,10 +77,9 @@ Counts = Callable[[Actor, Organization], Mapping[uuid.UUID, Services]]
 
 
 def organizations(actor: Actor) -> QuerySet[Organization]:
-    """Return the actor's organizations with their own ``role`` and the number of ``people`` and ``project_count``."""
-    people = _number_of(Membership.objects.filter(organization=OuterRef("pk"), user__machine_of=None), "organization")
+    """Return the actor's organizations with their own ``role`` and ``project_count``, how many projects they see."""
     seen = _number_of(access.visible_projects(actor).filter(organization=OuterRef("pk")), "organization")
-    return queries.organizations_of(actor).annotate(people=people, project_count=seen).order_by("name")
+    return queries.organizations_of(actor).annotate(project_count=seen).order_by("name")
 
 
 def role_label(actor: Actor, organization: Organization) -> str:

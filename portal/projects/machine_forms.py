@@ -28,11 +28,13 @@ class MachineForm(forms.Form):
         projects: Iterable[Project],
         initial: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, initial=dict(initial or {}))
+        super().__init__(data, auto_id="machine_%s", initial=dict(initial or {}))  # stands beside the form of a token
         self.fields["role"].choices = [(role.value, role.label) for role in roles]  # type: ignore[attr-defined]
         for project in projects:
             self.fields[f"{PREFIX}{project.slug}"] = forms.ChoiceField(
-                label=project.name, choices=[NONE, *ProjectRole.choices], required=False
+                label=_("Role in %(name)s") % {"name": project.name},
+                choices=[NONE, *ProjectRole.choices],
+                required=False,
             )
 
     @property

@@ -56,7 +56,7 @@ def set_all_roles(
     ``invalid_arguments`` naming each unknown project.
     """
     access.require_in_organization(actor, organization, "organization.members", on=organization.slug)
-    projects = {project.slug: project for project in organization.projects.filter(slug__in=list(project_roles))}
+    projects = {project.slug: project for project in organization.projects.all()} if project_roles else {}
     unknown = [f"/project_roles/{escape(slug[:80])}" for slug in project_roles if slug not in projects]
     if unknown:
         detail = _("The organization has no such project.")

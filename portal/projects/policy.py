@@ -70,7 +70,8 @@ def ask_for_second_factor(get_response: Handler) -> Handler:
 
 
 def _is_free(request: HttpRequest) -> bool:
-    if request.path.startswith("/api/") and "Authorization" in request.headers:
+    by_token = request.path.startswith("/api/") and "Authorization" in request.headers
+    if by_token or request.session.session_key is None:
         return True
     free = request.path.startswith(FREE) or request.path in FREE_EXACTLY
     return free and not request.path.startswith(TOKENS)

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from portal.resources.engine import latency
 from portal.resources.models import Operation, Resource
+from portal.resources.stuck import stuck
 
 RECENT = datetime.timedelta(hours=1)
 
@@ -58,6 +59,8 @@ class Operations(Collector):
         for kind, state, number in rows:
             counted.add_metric([kind, state], number)
         yield counted
+        late = stuck().count()
+        yield _gauge("archipel_operations_stuck", "Open operations that take far longer than expected.", late)
         took = GaugeMetricFamily(
             "archipel_operation_seconds", "Duration of the last hour's operations.", labels=["type", "figure"]
         )

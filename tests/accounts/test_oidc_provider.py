@@ -108,7 +108,7 @@ def test_the_request_has_pkce_state_and_the_scopes_of_the_configuration() -> Non
     url = sent_to(Client())
     assert "code_challenge_method=S256" in url
     assert "state=" in url
-    assert parse_qs(urlsplit(url).query)["scope"] == ["openid profile email"]
+    assert set(parse_qs(urlsplit(url).query)["scope"][0].split()) == {"openid", "profile", "email"}
     assert "prompt" not in url
 
 

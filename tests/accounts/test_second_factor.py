@@ -30,6 +30,7 @@ def test_a_password_alone_does_not_get_past_an_enrolled_factor(owner: User) -> N
     answer = by_password(client, owner, next="/audit")
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/second-factor")
     assert not is_in(client)
+    assert "Use a passkey instead" not in client.get(answer["Location"]).content.decode()  # there is none
     assert client.get("/services").status_code == 302
     wrong = client.post("/sign-in/second-factor", {"code": "000000"})
     assert wrong.status_code == 422

@@ -37,6 +37,7 @@ def test_somebody_signs_up_confirms_by_code_and_is_led_on() -> None:
     assert addresses.proven(user) == {"new@new.example"}
     assert acts(user) == ["user.sign_up", "user.sign_in"]
     assert acts(user, outcome="denied") == ["user.email_confirm"]
+    assert client.get("/account/security/app").status_code == 200  # which takes a recent proof: this was one
 
 
 def test_without_the_code_nobody_gets_in_however_right_the_password_is() -> None:

@@ -15,6 +15,7 @@ from portal.audit import sealing
 from portal.audit.models import AuditEvent
 from portal.core import ids
 from portal.core.actors import SYSTEM, Actor
+from portal.projects.audit import FILTERS
 from portal.projects.models import Project
 
 ClientOf, ApiOf, ActorOf = Callable[[User], Client], Callable[..., APIClient], Callable[..., Actor]
@@ -131,3 +132,22 @@ def test_the_page_takes_as_many_queries_for_many_rows(
     client.get("/audit")
     with django_assert_max_num_queries(20):  # type: ignore[attr-defined]
         client.get("/audit")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["\0", "'", '"><script>', "%00", "a" * 5000, "\u202e", "-1", "[]", "0001-01-01", "9999-12-31T23:59:59+23:59"],
+)
+@pytest.mark.parametrize(
+    "path", ["/audit", "/audit/export", "/api/v1/audit", "/api/v1/audit/export", "/api/v1/audit/head"]
+)
+def test_no_filter_breaks_by_what_stands_in_it(
+    path: str, value: str, owner: User, project: Project, client_of: ClientOf
+) -> None:
+    edit(SYSTEM, project)
+    client = client_of(owner)
+    for name in (*FILTERS, "cursor", "format"):
+        answer = client.get(path, {name: value})
+        assert (name, answer.status_code in (200, 403, 404, 422)) == (name, True)
+        body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
+        assert b"<script>alert" not in body

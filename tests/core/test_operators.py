@@ -115,6 +115,17 @@ def test_a_quota_is_set_for_an_organization_and_its_own_projects(
     assert says(client_of(owner)).count(("quota.set", "Provider", "Contract")) == 2
 
 
+def test_a_closed_organization_is_opened_again(
+    console: Client, organization: Organization, owner: User, client_of: ClientOf
+) -> None:
+    Organization.objects.filter(pk=organization.pk).update(closed_at=timezone.now())
+    act(console, ORGANIZATIONS, "reopen", organization, reason="Closed by mistake")
+    organization.refresh_from_db()
+    assert organization.closed_at is None
+    assert ("organization.reopen", "Provider", "Closed by mistake") in says(client_of(owner))
+    assert "is not closed" in act(console, ORGANIZATIONS, "reopen", organization, reason="x").content.decode()
+
+
 def test_an_organization_s_page_shows_people_projects_and_limits(
     console: Client, organization: Organization, project: Project, owner: User, asked: QuotaRequest
 ) -> None:

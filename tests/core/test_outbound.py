@@ -199,6 +199,14 @@ def test_a_certificate_for_another_name_or_by_nobody_known_is_refused(
     assert len(receiver.got) == 1
 
 
+def status_of(url: str) -> int:
+    """Return the status of an answer; 0 where there was none."""
+    try:
+        return outbound.request("POST", url).status
+    except outbound.Unanswered:
+        return 0
+
+
 def test_a_name_is_looked_up_once_so_that_a_second_answer_changes_nothing(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,8 +221,9 @@ def test_a_name_is_looked_up_once_so_that_a_second_answer_changes_nothing(
         return answering("127.0.0.1" if len(asked) == 1 else "127.0.0.9")(host, port)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    assert outbound.request("POST", receiver.url()).status == 200
+    status = status_of(receiver.url())
     assert asked == [NAME]
+    assert status == 200
 
 
 def test_an_address_that_has_become_unfit_since_it_was_given_is_refused(

@@ -56,7 +56,7 @@ def invite(console: Console) -> str:
     page.get_by_role("link", name="Invite").click()
     page.get_by_label("Email").fill(ADA)
     page.get_by_text("Roles in projects").click()
-    page.get_by_label("Demo", exact=True).select_option("developer")
+    page.get_by_role("combobox", name="Demo", exact=True).select_option("developer")
     page.get_by_role("button", name="Invite").click()
     expect(page.get_by_text(f"{ADA} is invited")).to_be_visible()
     console.screens.take(page, "organization-invitations")

@@ -43,8 +43,10 @@ def context(chromium: Browser, instance: Instance, request: pytest.FixtureReques
     made = chromium.new_context(
         base_url=instance.url, java_script_enabled=request.param, viewport={"width": 1440, "height": 900}
     )
-    made.set_default_timeout(30_000)
+    made.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     yield made
+    expect.set_options(timeout=5_000)
     made.close()
 
 
@@ -165,7 +167,7 @@ def test_a_limit_is_hit_raised_by_an_operator_and_ordered_within(
     expect(page.get_by_text("Welcome.")).to_be_visible()
     screens.take(page, f"quota-granted-{is_scripted}")
     order(page, name, bounded)
-    expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
     found = api.ok("GET", f"/api/v1/projects/{bounded}/services")["items"]
     assert name in json.dumps(found)
     used = {line["resource"]: line for line in api.ok("GET", f"/api/v1/projects/{bounded}/quotas")["items"]}

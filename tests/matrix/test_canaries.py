@@ -227,7 +227,9 @@ def test_the_access_log_of_the_web_processes_holds_no_key() -> None:
     line = 'GET /sign-in/canary-link HTTP/1.1 "http://127.0.0.1/download/canary:link" /services/svc_1/download'
     assert without_keys(line) == ('GET /sign-in/*** HTTP/1.1 "http://127.0.0.1/download/***" /services/svc_1/download')
     behind = "GET /sign-in?next=%2Finvitations%2Fcanary-key&a=1 HTTP/1.1 http://127.0.0.1/invitations/canary-key"
-    assert without_keys(behind) == "GET /sign-in?next=%2Finvitations%2F***&a=1 HTTP/1.1 http://127.0.0.1/invitations/***"
+    assert (
+        without_keys(behind) == "GET /sign-in?next=%2Finvitations%2F***&a=1 HTTP/1.1 http://127.0.0.1/invitations/***"
+    )
     token = token_format.new_token()
     assert without_keys(f"GET /api/v1/me?access_token={token}&a=1") == f"GET /api/v1/me?access_token={token[:8]}***&a=1"
     answer, asked = SimpleNamespace(status="200 OK", headers=[], sent=2), SimpleNamespace(headers=[])

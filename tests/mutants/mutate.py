@@ -24,6 +24,7 @@ class Mutant:
     caught_by: list[str]
     says: str
     why: str
+    case: int = 0  # which of ``CASES``; 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Copy:
         )
         self.is_made = True
         assert ended.returncode in (0, 1), f"{ended.stdout[-4000:]}\n{ended.stderr[-4000:]}"
+        assert report.is_file(), f"{ended.stdout[-4000:]}\n{ended.stderr[-4000:]}"
         return [_case(element) for element in ElementTree.parse(report).iter("testcase")]  # noqa: S314 - pytest wrote it
 
     def _environment(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from standardwebhooks import WebhookVerificationError
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.core.actors import SYSTEM
-from portal.notify import actions, bodies, delivering, settling
+from portal.notify import actions, bodies, delivering, settling, tasks
 from portal.notify.actions import Wanted
 from portal.notify.models import Attempt, Delivery, Happening, Lane, Notification, Webhook
 from portal.projects.models import Organization
@@ -368,3 +368,23 @@ def test_two_workers_at_once_send_each_happening_once(hook: Webhook, receiver: R
     for worker in workers:
         worker.join(20)
     assert (len(receiver.got), only().state, only().attempts) == (1, "delivered", 1)
+
+
+def test_old_happenings_are_forgotten_with_their_log_unless_somebody_waits(
+    hook: Webhook, receiver: Receiver, emitted: Emit, deliver: Deliver
+) -> None:
+    emitted()
+    deliver()
+    receiver.status = 500
+    emitted()
+    deliver()
+    Happening.objects.update(at=timezone.now() - datetime.timedelta(days=31))
+    tasks.forget_old()
+    assert [found.state for found in Delivery.objects.all()] == ["pending"]
+    assert (Happening.objects.count(), Attempt.objects.count()) == (1, 1)
+
+
+def test_with_nothing_to_do_nothing_is_written(hook: Webhook, deliver: Deliver, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(2):  # a look into an index in each lane
+        assert deliver() is False
+    assert not Lane.objects.exists()

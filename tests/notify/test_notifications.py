@@ -12,9 +12,10 @@ from django.utils.functional import lazystr
 from rest_framework.test import APIClient
 
 from portal.accounts.models import User
-from portal.notify import actions, kinds, queries, tasks
+from portal.core.personal import Person
+from portal.notify import actions, kinds, personal, queries, tasks
 from portal.notify.kinds import Kind
-from portal.notify.models import Notification, Preference
+from portal.notify.models import Mail, Notification, Preference
 from portal.projects.models import Organization
 
 pytestmark = pytest.mark.django_db
@@ -158,12 +159,17 @@ def test_a_page_takes_as_many_queries_for_many_as_for_few(
     assert taken[0] >= taken[1]
 
 
-def test_old_ones_are_forgotten_and_those_of_somebody_who_is_erased(owner: User, admin: User) -> None:
+def test_old_ones_are_forgotten(owner: User, admin: User) -> None:
     tell(owner, admin)
     Notification.objects.filter(person_id=admin.id).update(created_at=timezone.now() - datetime.timedelta(days=181))
     tasks.forget_old()
     assert [row.person_id for row in Notification.objects.all()] == [owner.id]
-    actions.prefer(owner.id, kind="member.added", console=False, mail=False)
-    actions.tell([admin.id], "invitation.accepted", params={"person": "owner@acme.example", "organization": "Acme"})
-    actions.forget_person(owner.id, addresses=["Owner@acme.example"])
-    assert (Notification.objects.count(), Preference.objects.count()) == (0, 0)
+
+
+def test_mail_of_somebody_without_an_address_is_not_everybody_s(owner: User) -> None:
+    actions.tell([owner.id], "member.added", params={})
+    Mail.objects.create(recipient="owner@acme.example", subject="x", state="kept")
+    personal.erase(Person(id=owner.id, name="", addresses=()))
+    assert (Notification.objects.count(), Mail.objects.count()) == (0, 1)
+    personal.erase(Person(id=owner.id, name="", addresses=("Owner@acme.example",)))
+    assert not Mail.objects.exists()

@@ -50,7 +50,7 @@ def test_an_accepted_invitation_is_told_to_who_sent_it(owner: User, stranger: Us
 
 
 @pytest.mark.parametrize("granted", [True, False])
-def test_an_answered_request_is_told_to_who_made_it(
+def test_a_request_is_told_to_operators_and_its_answer_to_who_made_it(
     owner: User, operator: User, organization: Organization, project: Project, granted: bool
 ) -> None:
     asked = quotas.request_more(
@@ -58,7 +58,7 @@ def test_an_answered_request_is_told_to_who_made_it(
     )
     answer = "No room" if not granted else ""
     quotas.answer_request(actor_for(operator), request=asked, granted=granted, answer=answer)
-    assert told() == [(owner.id, "quota.answered")]
+    assert told() == [(operator.id, "quota.requested"), (owner.id, "quota.answered")]
     happening = Happening.objects.get(type="quota.answered")
     assert (happening.subject, happening.data["granted"]) == (asked.public_id, granted)
     assert happening.data["limit"] == (900 if granted else None)

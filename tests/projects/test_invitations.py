@@ -16,7 +16,7 @@ from portal.audit.models import AuditEvent
 from portal.core.actors import Actor
 from portal.core.errors import Problem
 from portal.projects import actions, answering, governing, inviting
-from portal.projects.models import Invitation, Organization, Project
+from portal.projects.models import Invitation, Organization, OrganizationRole, Project
 
 pytestmark = pytest.mark.django_db
 ActorOf, ClientOf, ApiOf = Callable[..., Actor], Callable[[User], Client], Callable[..., APIClient]
@@ -161,6 +161,16 @@ def test_a_lower_role_never_sees_an_invitation_above_it(
     assert client_of(user).post(f"{PAGE}/{row.public_id}/revoke").status_code in nos
     row.refresh_from_db()
     assert (row.revoked_at, row.digest) == (None, digest(token))
+
+
+def test_an_invitation_shown_to_all_who_manage_members_would_be_seen(
+    invite: Callable[..., str], admin: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flaw of security case 7 put in on purpose: the test above looks where it shows."""
+    invite("next-owner@new.example", "owner")
+    assert "next-owner" not in client_of(admin).get(PAGE).content.decode()
+    monkeypatch.setattr(inviting, "givable_roles", lambda actor, organization: list(OrganizationRole))
+    assert "next-owner" in client_of(admin).get(PAGE).content.decode()
 
 
 def test_nobody_invites_above_their_own_role(

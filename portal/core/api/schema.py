@@ -84,14 +84,15 @@ def described(
     parameters: Iterable[OpenApiParameter] = (),
     paged: bool = False,
     many: bool = False,
-    media: str = "application/json",
+    media: str | tuple[str, ...] = "application/json",
 ) -> Callable[[View], View]:
     """Describe one method of a view; goes above ``@api_view``. ``answer`` is a TypedDict or a schema.
 
     ``also`` maps further statuses to their answers; ``many`` wraps the answer in a page, ``paged`` adds its parameters.
     """
-    responses: dict[Any, Any] = {(status, media): component(answer, paged=paged or many)}
-    responses |= {(code, media): component(other) for code, other in (also or {}).items()}
+    kinds = (media,) if isinstance(media, str) else media
+    responses: dict[Any, Any] = {(status, kind): component(answer, paged=paged or many) for kind in kinds}
+    responses |= {(code, kinds[0]): component(other) for code, other in (also or {}).items()}
     extra = [*PAGE_PARAMETERS] if paged else []
     decorate: Callable[[View], View] = extend_schema(
         methods=[method],

@@ -15,7 +15,6 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from portal.audit.actions import record
@@ -97,12 +96,11 @@ def rotate(*, new_key: bool, drop_old: bool, say: Callable[[str], None]) -> Coun
             before = vault.newest()
             record(actor=SYSTEM, action="keys.added", target_kind="portal", changes={"key": [before, before + 1]})
             say(f"key {vault.add_key()} is in use")
-        since = timezone.now()
-        found = _until_all_new(since, say)
+        found = _until_all_new(_database_time(), say)
         if drop_old:
             say("waiting a minute: whoever has read a text under an older key may still write it back")
             time.sleep(LONGEST_REQUEST)
-            found = _until_all_new(timezone.now(), say)
+            found = _until_all_new(_database_time(), say)
         dropped = vault.drop_keys_below(vault.newest()) if drop_old else []
         changes: dict[str, Any] = {"key": [None, vault.newest()], "dropped": [dropped, None]}
         record(actor=SYSTEM, action="keys.rotated", target_kind="portal", changes=changes)
@@ -138,7 +136,10 @@ def reseal_all() -> int:
         except vault.Unreadable as error:
             raise Failed(f"{model._meta.label}.{name} holds a text that no key opens: {error}") from error
     for visit in elsewhere():
-        visit(reseal)
+        try:
+            visit(reseal)
+        except vault.Unreadable as error:
+            raise Failed(f"{visit.__module__}.{visit.__name__} found a text that no key opens: {error}") from error
     return counted["changed"]
 
 
@@ -154,6 +155,14 @@ def _reseal_column(model: type[models.Model], name: str, reseal: Reseal) -> None
         last = batch[-1][0]
 
 
+def _database_time() -> datetime.datetime:
+    """Return the time by the database's clock, which its transactions are dated by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime.datetime = cursor.fetchone()[0]
+    return now
+
+
 def _await_older_transactions(since: datetime.datetime) -> None:
     """Wait for those that began before the key was there: what they sealed under the old one is not to be seen yet."""
     end = time.monotonic() + PATIENCE.total_seconds()
@@ -161,7 +170,8 @@ def _await_older_transactions(since: datetime.datetime) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < %s",
+                " WHERE datname = current_database() AND backend_type = 'client backend'"
+                " AND pid <> pg_backend_pid() AND xact_start < %s",
                 [since],
             )
             if cursor.fetchone()[0] == 0:

@@ -72,7 +72,10 @@ def restore(root: Path, data: Path, file: Path) -> None:
         _fill_database(root, data, archive)
         (data / RESTORING).unlink()
         files.sync_directory(data)
-    say(f"restored into {data}; serve it with: manage.py up --data {data}")
+    embedded_one = "DATABASE_URL" not in os.environ
+    say(
+        f"restored into {data}; {f'serve it with: manage.py up --data {data}' if embedded_one else 'start its processes'}"
+    )
 
 
 def _open(file: Path) -> Reader:

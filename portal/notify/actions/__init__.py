@@ -1,7 +1,7 @@
 """What is told to people and machines. All of it is written in the transaction of what it is about."""
 
 from portal.notify.actions.announcements import announce, end_announcement, update_announcement
-from portal.notify.actions.forgetting import forget_old, forget_person
+from portal.notify.actions.forgetting import forget_old
 from portal.notify.actions.mails import retry_mail
 from portal.notify.actions.reading import read_mail
 from portal.notify.actions.telling import emit, mark_read, prefer, tell
@@ -24,7 +24,6 @@ __all__ = [
     "emit",
     "end_announcement",
     "forget_old",
-    "forget_person",
     "mark_read",
     "prefer",
     "read_mail",

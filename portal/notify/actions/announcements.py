@@ -103,9 +103,9 @@ def _held(announcement: Announcement) -> Announcement:
 
 
 def _require_operator(actor: Actor, on: str) -> None:
-    if not (actor.is_operator or actor.kind == "system"):
-        audit.record(actor=actor, action="announcement.publish", target_kind="announcement", outcome="denied")
-        raise permission_denied("provider.operate", on)
+    if not (actor.is_operator or actor.kind == "system") or actor.scopes is not None:
+        problem = permission_denied("provider.operate", on)
+        raise audit.denied(problem, actor=actor, action="announcement.publish", target_kind="announcement")
 
 
 def _choice_errors(pointer: str, value: str, choices: Sequence[str]) -> list[FieldError]:

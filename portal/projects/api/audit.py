@@ -50,7 +50,12 @@ def event(request: Request, event: str) -> Response:
 
 
 @described(
-    "GET", "audit_export", "Export audit events", answer=LINES, media="text/csv", parameters=[*PARAMETERS, *FILE]
+    "GET",
+    "audit_export",
+    "Export audit events",
+    answer=LINES,
+    media=("text/csv", "application/jsonl"),
+    parameters=[*PARAMETERS, *FILE],
 )
 @api_view(["GET"])
 def export(request: Request) -> HttpResponseBase:

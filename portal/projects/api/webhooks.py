@@ -93,7 +93,7 @@ def webhook_answer(webhook: Webhook) -> WebhookAnswer:
         enabled=webhook.enabled,
         disabled_reason=webhook.disabled_reason,
         failing_since=moment(webhook.failing_since),
-        retired_secret_until=moment(webhook.retired_until),
+        retired_secret_until=moment(webhook.old_secret_until),
         created_at=moment(webhook.created_at),
     )
 

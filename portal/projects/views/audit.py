@@ -97,9 +97,7 @@ def audit_event(request: HttpRequest, event: str) -> HttpResponse:
 @require_safe
 def audit_export(request: HttpRequest) -> HttpResponse:
     """Take along what the filters keep, as a file."""
-    return cast(
-        HttpResponse, audit_files.export(actor_of(request), request, request.GET.dict())
-    )
+    return cast(HttpResponse, audit_files.export(actor_of(request), request, request.GET.dict()))
 
 
 @signed_in

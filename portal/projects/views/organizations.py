@@ -5,8 +5,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from portal.accounts.actors import actor_of
+from portal.accounts.models import User
 from portal.core.htmx import signed_in
-from portal.projects import access, belonging, governing, inviting
+from portal.projects import access, belonging, founding, governing, inviting
 from portal.projects.tabs import tabs_of
 
 
@@ -14,9 +15,12 @@ from portal.projects.tabs import tabs_of
 @require_safe
 def organization_list(request: HttpRequest) -> HttpResponse:
     """List the organizations that the person belongs to."""
-    return render(
-        request, "projects/organization_list.html", {"organizations": belonging.organizations(actor_of(request))}
-    )
+    user = request.user
+    context = {
+        "organizations": belonging.organizations(actor_of(request)),
+        "may_found": isinstance(user, User) and founding.may_found(user),
+    }
+    return render(request, "projects/organization_list.html", context)
 
 
 @signed_in

@@ -80,9 +80,9 @@ def webhook_list(request: HttpRequest, organization: str) -> HttpResponse:
     return render(request, "projects/webhook_list.html", context)
 
 
-@never_cache
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
 def webhook_create(request: HttpRequest, organization: str) -> HttpResponse:
     """Ask where to and for what; the answer to the POST shows the secret, this once."""
     actor = actor_of(request)
@@ -108,9 +108,9 @@ def webhook_detail(request: HttpRequest, organization: str, webhook: str) -> Htt
     return _page(request, webhooks.access_webhook(actor_of(request), organization, webhook))
 
 
-@never_cache
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
 def webhook_edit(request: HttpRequest, organization: str, webhook: str) -> HttpResponse:
     """Change a webhook; another address brings a new secret, which the answer shows."""
     actor = actor_of(request)
@@ -136,9 +136,9 @@ def webhook_edit(request: HttpRequest, organization: str, webhook: str) -> HttpR
     return render(request, "projects/webhook_form.html", context, status=422 if form.errors else 200)
 
 
-@never_cache
 @signed_in
 @require_POST
+@never_cache
 def webhook_rotate(request: HttpRequest, organization: str, webhook: str) -> HttpResponse:
     """Make a new secret and show it, this once."""
     actor = actor_of(request)

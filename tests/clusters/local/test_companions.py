@@ -259,7 +259,7 @@ def test_a_killed_supervisor_is_followed_by_one_that_adopts_them(
     either.until_ready(HANDLE, generation=2)
     assert pids(either) == first
     assert told(home, "front") == told(home, "copy") == ["started"]
-    assert is_one_family(either)
+    either.eventually(lambda: is_one_family(either), "one process each")
     os.kill(first["copy"], signal.SIGKILL)
     either.eventually(lambda: either.state(HANDLE).companions["copy"].crashes == 1, "the end of an adopted one is seen")
     either.until_ready(HANDLE, generation=2)

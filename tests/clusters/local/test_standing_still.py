@@ -18,7 +18,8 @@ pytestmark = pytest.mark.engine
 HANDLE = "abcdefgh2345"
 HOLD = """
 import fcntl, sys, time
-fcntl.flock(open(sys.argv[1], "a"), fcntl.LOCK_EX)
+lock = open(sys.argv[1], "a")
+fcntl.flock(lock, fcntl.LOCK_EX)
 print("held", flush=True)
 time.sleep(600)
 """

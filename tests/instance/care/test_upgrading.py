@@ -13,7 +13,7 @@ from django.conf import settings
 from portal.bootstrap.paths import run_directory
 from portal.clusters.backends.local.packages import ensure
 from portal.instance import postgres
-from portal.instance.care import upgrading
+from portal.instance.care import dumping, upgrading
 from portal.instance.failed import Failed
 from portal.instance.ownership import make_run_directory
 from portal.instance.stores import Stores, embedded
@@ -158,6 +158,30 @@ def test_an_old_server_that_still_runs_is_not_taken_over(stores: Stores, data: P
     )
     assert serve_and_look(stores, data)[:2] == (ROWS, postgres.MAJOR)
     assert left.wait(10) is not None
+
+
+def test_a_server_that_does_not_know_the_newest_settings_is_loaded_whole_or_not_at_all(data: Path) -> None:
+    """As in production, where the database may be an older one than the portal's own."""
+    cluster, sockets = data / "postgres" / str(OLD), run_directory(data)
+    older = settings.ARCHIPEL_PACKAGES / upgrading._package_of(OLD) / "bin"
+    tools = settings.ARCHIPEL_PACKAGES / postgres.PACKAGE / "bin"
+    source = {"PGHOST": str(sockets), "PGUSER": "archipel", "PGDATABASE": "archipel"}
+    pieces: list[bytes] = []
+    with upgrading._serving(older, cluster, sockets, embedded(data)):
+        dumping.dump(tools, source, pieces.append)
+        for name, dump in (("whole", b"".join(pieces)), ("half", b"".join(pieces)[:-20_000])):
+            target = {**source, "PGDATABASE": name}
+            dumping.run_sql(tools, source, f"CREATE DATABASE {name}")
+            if name == "half":
+                with pytest.raises(Failed):
+                    dumping.load(tools, target, lambda write, dump=dump: write(dump))
+            else:
+                dumping.load(tools, target, lambda write, dump=dump: write(dump))
+        count = "SELECT count(*) FROM words"
+        assert dumping.run_sql(tools, {**source, "PGDATABASE": "whole"}, count) == str(ROWS)
+        tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        assert dumping.run_sql(tools, {**source, "PGDATABASE": "half"}, tables) == "0"
+    sweep(data)
 
 
 def test_a_cluster_or_layout_of_a_newer_portal_is_refused_and_left_alone(stores: Stores, data: Path) -> None:

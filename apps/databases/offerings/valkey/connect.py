@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 from apps.databases.offerings.valkey import acl, nodes
 from apps.databases.offerings.valkey.spec import UserSpec
@@ -48,49 +48,39 @@ def _connection(view: View, user: ChildView, port: int) -> Connection:
         secret=secret.name,
         uri=uri,
         environment=environment,
-        snippets=tuple(_snippets(environment, _replica_port(view), is_cluster=nodes.is_cluster(view))),
+        snippets=tuple(_snippets(environment, is_cluster=nodes.is_cluster(view))),
         main=cast(UserSpec, user.spec).main,
     )
 
 
-def _replica_port(view: View) -> int | None:
-    found: Iterable[Mapping[str, Any]] = view.facts.get("endpoints", ())
-    return next((int(endpoint["port"]) for endpoint in found if endpoint.get("usage") == "replica"), None)
-
-
-def _snippets(env: dict[str, str], replica_port: int | None, *, is_cluster: bool) -> Iterable[Snippet]:
-    words = {**env, "uri": json.dumps(env["REDIS_URL"]), "ca": _CA}
-    cli = _CLI + (" -c" if is_cluster else "")
+def _snippets(env: dict[str, str], *, is_cluster: bool) -> Iterable[Snippet]:
+    """Return code for six clients at most, as many as the page shows."""
+    words = {**env, "uri": json.dumps(env["REDIS_URL"])}
+    cli, python, node, go, spring = _CLI, _PYTHON, _NODE, _GO, _SPRING
+    if is_cluster:
+        cli, python, node, go, spring = f"{_CLI} -c", _PYTHON_CLUSTER, _NODE_CLUSTER, _GO_CLUSTER, _SPRING_CLUSTER
     yield Snippet("valkey-cli", "bash", cli % words)
-    python, node, java, go = (_PYTHON_CLUSTER, _NODE_CLUSTER, _SPRING_CLUSTER, _GO_CLUSTER)
-    if not is_cluster:
-        python, node, java, go = (_PYTHON, _NODE, _SPRING, _GO)
     yield Snippet("Python", "python", python % words)
     yield Snippet("Node.js", "javascript", node % words)
     yield Snippet("Go", "go", go % words)
-    yield Snippet("Spring Boot", "yaml", java % words)
+    yield Snippet("Spring Boot", "yaml", spring % words)
     if not is_cluster:
         yield Snippet("Django", "python", _DJANGO % words)
-        yield Snippet("Celery", "python", _CELERY % words)
-    if replica_port is not None:
-        replica = env["REDIS_URL"].replace(f":{env['REDIS_PORT']}/", f":{replica_port}/")
-        yield Snippet("Python (replica)", "python", _PYTHON % {**words, "uri": json.dumps(replica)})
-    yield Snippet(".env", "ini", "".join(f"{name}={value}\n" for name, value in env.items()))
 
 
 _CLI = """\
-REDISCLI_AUTH='%(REDIS_PASSWORD)s' valkey-cli --tls --cacert %(ca)s \\
+REDISCLI_AUTH='%(REDIS_PASSWORD)s' valkey-cli --tls --cacert %(REDIS_CA)s \\
   -h %(REDIS_HOST)s -p %(REDIS_PORT)s --user %(REDIS_USERNAME)s"""
 _PYTHON = """\
 import redis
 
-client = redis.Redis.from_url(%(uri)s, ssl_ca_certs="%(ca)s")
+client = redis.Redis.from_url(%(uri)s, ssl_ca_certs="%(REDIS_CA)s")
 print(client.ping())
 """
 _PYTHON_CLUSTER = """\
 from redis.cluster import RedisCluster
 
-client = RedisCluster.from_url(%(uri)s, ssl_ca_certs="%(ca)s")
+client = RedisCluster.from_url(%(uri)s, ssl_ca_certs="%(REDIS_CA)s")
 print(client.ping())
 """
 _NODE = """\
@@ -99,7 +89,7 @@ import { createClient } from "redis";
 
 const client = createClient({
   url: %(uri)s,
-  socket: { tls: true, ca: fs.readFileSync("%(ca)s") },
+  socket: { tls: true, ca: fs.readFileSync("%(REDIS_CA)s") },
 });
 await client.connect();
 console.log(await client.ping());
@@ -113,7 +103,7 @@ const client = createCluster({
   defaults: {
     username: "%(REDIS_USERNAME)s",
     password: "%(REDIS_PASSWORD)s",
-    socket: { tls: true, ca: fs.readFileSync("%(ca)s") },
+    socket: { tls: true, ca: fs.readFileSync("%(REDIS_CA)s") },
   },
 });
 await client.connect();
@@ -121,7 +111,7 @@ await client.set("greeting", "hello");
 console.log(await client.get("greeting"));
 """
 _GO_TLS = """\
-	pem, err := os.ReadFile("%(ca)s")
+	pem, err := os.ReadFile("%(REDIS_CA)s")
 	if err != nil {
 		panic(err)
 	}
@@ -173,7 +163,7 @@ _BUNDLE = """\
       pem:
         valkey:
           truststore:
-            certificate: "file:%(ca)s"
+            certificate: "file:%(REDIS_CA)s"
 """
 _SPRING = f"""\
 spring:
@@ -204,15 +194,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": %(uri)s,
-        "OPTIONS": {"ssl_ca_certs": "%(ca)s"},
+        "OPTIONS": {"ssl_ca_certs": "%(REDIS_CA)s"},
     }
 }
-"""
-_CELERY = """\
-import ssl
-
-from celery import Celery
-
-app = Celery("tasks", broker=%(uri)s)
-app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": "%(ca)s"}
 """

@@ -72,8 +72,10 @@ def document(view: View) -> str:
     elif len(found) == 1:
         parts = [_frontend(view, "main", "primary"), _plain("primary", found[0]), _inner("primary")]
     else:
-        parts = [_frontend(view, "main", "primary"), _by_role("primary", "master", found), _inner("primary")]
-        parts += [_frontend(view, "replica", "replicas"), _by_role("replicas", "slave", found)]
+        leader = nodes.primary_node(view)
+        others = [node for node in found if node != leader]
+        parts = [_frontend(view, "main", "primary"), _by_role("primary", "master", [leader], others), _inner("primary")]
+        parts += [_frontend(view, "replica", "replicas"), _by_role("replicas", "slave", others, [leader])]
     return _HEAD.format(most=_MOST) + "".join(parts)
 
 
@@ -99,8 +101,12 @@ def _plain(backend: str, node: Node) -> str:
     return f"backend {backend}\n    server {node.name} unix@{node.socket}\n"
 
 
-def _by_role(backend: str, role: str, found: Iterable[Node]) -> str:
-    """Send clients to the nodes that say they have this role, and cut them off when one has it no more."""
-    check = "check inter 500ms fall 1 rise 1 on-marked-down shutdown-sessions"
-    servers = "".join(f"    server {node.name} unix@{node.socket} {check}\n" for node in found)
-    return f"backend {backend}\n{_ASK_ROLE.format(password=acl.FRONT.ref(), role=role)}{servers}"
+def _by_role(backend: str, role: str, likely: Iterable[Node], others: Iterable[Node]) -> str:
+    """Send clients to the nodes that say they have this role, and cut them off when one has it no more.
+
+    Before its first check a node counts as fit, so those that are not likely to be come second.
+    """
+    check = "check inter 250ms fall 1 rise 1 on-marked-down shutdown-sessions"
+    servers = [f"    server {node.name} unix@{node.socket} {check}\n" for node in likely]
+    servers += [f"    server {node.name} unix@{node.socket} {check} backup\n" for node in others]
+    return f"backend {backend}\n{_ASK_ROLE.format(password=acl.FRONT.ref(), role=role)}{''.join(servers)}"

@@ -103,6 +103,12 @@ def joined_keys(view: View) -> tuple[str, ...]:
 
 # ---- promoting a replica ---------------------------------------------------------------------------------------------
 
+_THEN = """\
+EVAL "return 1" 0
+CLIENT KILL TYPE normal
+XREAD BLOCK 1500 STREAMS {platform} $
+"""  # the last one reads nothing: it gives the front the time to see who is what
+
 
 def promotion(view: View) -> tuple[Run, ...]:
     """Return what makes a replica the primary: the primary stops writes until it has caught up, then they change roles.
@@ -114,7 +120,7 @@ def promotion(view: View) -> tuple[Run, ...]:
     if wanted == leader.number:
         return ()
     target = Node(wanted, leader.data)
-    order = f'FAILOVER TO 127.0.0.1 {target.port} TIMEOUT 10000\nEVAL "return 1" 0\nCLIENT KILL TYPE normal\n'
+    order = f"FAILOVER TO 127.0.0.1 {target.port} TIMEOUT 10000\n{_THEN}"
     wait = "BLPOP {platform} 1\n" if tries(view) else ""
     question = cli.holds("replication", "role:slave", otherwise="the replica has not caught up yet")
     handover, over = promotion_keys(view)

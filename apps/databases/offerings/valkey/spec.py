@@ -24,7 +24,8 @@ class ValkeySpec(Spec):
         "aof",
         title=gettext_noop("Persistence"),
         help=gettext_noop(
-            "none: a restart begins empty; rdb: a snapshot every few minutes; aof: a log of every write; both: both."
+            "none: a restart, also by a change of plan, replicas or release, begins empty; rdb: a snapshot every few "
+            "minutes; aof: a log of every write; both: both."
         ),
     )
     appendfsync: Literal["always", "everysec", "no"] = spec_field(
@@ -71,7 +72,8 @@ class ValkeySpec(Spec):
         None,
         title=gettext_noop("Replicas"),
         help=gettext_noop(
-            "Left empty, as many as the plan has. Each is billed as a node. In cluster mode there are none."
+            "Left empty, as many as the plan has. Each is billed as a node; a change restarts all. "
+            "In cluster mode there are none."
         ),
         meter="instance-seconds",
         ge=0,

@@ -125,7 +125,9 @@ def listens(pids: Iterable[int], port: int) -> bool:
 
 
 def _listening(table: str, port: int) -> Iterator[str]:
-    for words in map(str.split, (_PROC / "net" / table).read_text().splitlines()[1:]):
+    path = _PROC / "net" / table
+    lines = path.read_text().splitlines()[1:] if path.exists() else []  # a host may do without IPv6
+    for words in map(str.split, lines):
         if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
             yield words[9]
 

@@ -25,8 +25,12 @@ def fetch_with_pip(entry: Package, tree: Path, scratch: Path, need: Need) -> dic
     wanted.write_text(f"{entry.name}=={entry.version} --hash=sha256:{entry.digest}\n")
     options = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-compile", "--no-input", "--quiet")
     target = ("--target", str(tree), "--no-warn-script-location", "--progress-bar", "off", "-r", str(wanted))
-    options += ("--python-version", entry.python) if entry.python else ()
-    run((*pip_command(), "install", *options, *target), scratch=scratch, what=f"pip could not fetch {entry.title}")
+    tagged = ("--python-version", entry.python) if entry.python else ()
+    run(
+        (*pip_command(), "install", *options, *tagged, *target),
+        scratch=scratch,
+        what=f"pip could not fetch {entry.title}",
+    )
     return {"sha256": entry.digest}
 
 
