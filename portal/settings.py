@@ -177,7 +177,7 @@ OUTBOUND_CA = os.environ.get("OUTBOUND_CA", "")  # a file of certificates to bel
 # ---- the halves' seams (DESIGN 4) ------------------------------------------------------------------------------------
 PRICER = "apps.billing.pricer.BookPricer"
 ADMISSION = ["portal.resources.admission.one_organization_without_isolation"]
-TOKEN_PROJECTS = "portal.projects.machines.projects_for_tokens"  # which projects a token can be limited to
+PLACES_FOR_TOKENS = "portal.projects.machines.projects_for_tokens"  # which projects a token can be limited to
 USAGE = "portal.resources.quotas.usage"  # how much of a limit is in use (projects.quotas)
 CLOSING_GUARDS = ["portal.resources.closing.what_still_runs"]  # what keeps an organization from being closed
 SERVICE_COUNTS = "portal.resources.closing.counts_of"  # by project, for an organization's page

@@ -21,7 +21,8 @@ def living_tokens(actor: Actor) -> QuerySet[ApiToken]:
 def living_tokens_of(user: User | uuid.UUID, seen_by: frozenset[str] | None) -> QuerySet[ApiToken]:
     """Return somebody's tokens that work, without those that are stronger than the scopes of who looks."""
     alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    found = ApiToken.objects.filter(alive, user_id=user.pk if isinstance(user, User) else user, revoked_at=None)
+    key = user.pk if isinstance(user, User) else user
+    found = ApiToken.objects.filter(alive, user_id=key, revoked_at=None)
     if seen_by is None:
         return found
     weaker = [pk for pk, scopes in found.values_list("pk", "scopes") if is_within(scopes, seen_by)]

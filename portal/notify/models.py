@@ -178,7 +178,8 @@ class Delivery(models.Model):
         DROPPED = "dropped", _("Dropped")  # the webhook was switched off before
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    # No constraint: one that is deleted at this moment must not undo the act that it was to be told of.
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
     happening = models.ForeignKey(Happening, on_delete=models.CASCADE, related_name="deliveries")
     state = models.CharField(max_length=12, choices=State, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -65,7 +65,7 @@ def roles_for(actor: Actor, organization: Organization) -> list[OrganizationRole
 
 
 def projects_for_tokens(actor: Actor) -> list[tuple[str, str]]:
-    """Return slug and name of the projects that one's own token can be limited to (``settings.TOKEN_PROJECTS``)."""
+    """Return slug and name of the projects that one's own token can be limited to (``settings.PLACES_FOR_TOKENS``)."""
     return list(access.own_projects(actor).values_list("slug", "name")[:MOST])
 
 

@@ -74,6 +74,7 @@ def test_a_service_lives_through_what_its_owner_does(ordered: Order, release: st
     _rotates_without_a_gap(service)
     _keeps_every_key_and_transaction_over_stop_and_kill(service)
     _takes_up_settings_without_a_restart(service)
+    _keeps_its_secrets_to_itself(service)
 
 
 def _answers_over_verified_tls_only(service: ValkeyService, release: str) -> None:
@@ -197,6 +198,17 @@ def _takes_up_settings_without_a_restart(service: ValkeyService) -> None:
         assert own.config_get("databases") == {"databases": "32"}
     with service.client(db=31) as client:
         assert client.ping()
+
+
+def _keeps_its_secrets_to_itself(service: ValkeyService) -> None:
+    values = [value for secret in service.home.secrets().values() for value in secret.values()]
+    told = [*service.home.log.rglob("*.log"), *service.home.path.glob("*.json")]
+    told.remove(service.home.secrets_file)
+    texts = {path.name: path.read_text() for path in told}
+    assert {"engine.log", "companion-front.log", "unit.json", "state.json"} <= set(texts)
+    assert not [name for name, text in texts.items() if any(value in text for value in values)]
+    written = (service.home.root / "etc/users.acl").read_text()
+    assert any(value in written for value in values), "the search finds what is there"
 
 
 def test_a_replica_follows_is_read_from_and_promoted(ordered: Order) -> None:

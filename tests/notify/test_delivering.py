@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
@@ -353,8 +353,6 @@ def test_what_a_receiver_says_is_kept_nowhere(
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_send_each_happening_once(hook: Webhook, receiver: Receiver, emitted: Emit) -> None:
-    from django.db import connection
-
     receiver.wait = 0.2
     emitted()
 
@@ -388,3 +386,16 @@ def test_with_nothing_to_do_nothing_is_written(hook: Webhook, deliver: Deliver, 
     with django_assert_num_queries(2):  # a look into an index in each lane
         assert deliver() is False
     assert not Lane.objects.exists()
+
+
+def test_a_webhook_that_goes_at_that_moment_undoes_nothing_of_what_it_was_to_be_told(
+    hook: Webhook, emitted: Emit, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions.delete_webhook(SYSTEM, hook)
+    monkeypatch.setattr("portal.notify.queries.listening", lambda *asked: [hook])
+    emitted()
+    connection.check_constraints()
+    assert (Delivery.objects.count(), deliver()) == (1, False)
+    Delivery.objects.update(created_at=timezone.now() - datetime.timedelta(days=2))
+    tasks.forget_old()
+    assert not Delivery.objects.exists()

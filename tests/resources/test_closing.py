@@ -1,8 +1,11 @@
 """Closing an organization with services: what runs keeps it open, all of it goes to the bin, the bin is kept."""
 
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -13,6 +16,7 @@ from portal.projects import governing
 from portal.projects.models import Organization, Project
 from portal.resources import actions, closing
 from portal.resources.models import Operation, Resource
+from tests.projects.test_actions import somebody_waits_for_us
 from tests.resources.conftest import turn
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +107,28 @@ def test_the_organizations_page_counts_what_the_reader_may_see(
     assert closing.counts_of(actor_of(billing), organization) == {}
     assert "Acme production" in client_of(owner).get("/organizations/acme").content.decode()
     assert "Acme production" not in client_of(billing).get("/organizations/acme").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_that_is_just_being_made_keeps_it_open(
+    order: Order, owner: User, organization: Organization, actor_of: ActorOf, eventually: Callable[..., Any]
+) -> None:
+    """Both hold the organization, so that none of them sees it as it was before the other."""
+    codes: list[str] = []
+
+    def close() -> None:
+        try:
+            governing.close(actor_of(owner), organization=organization, confirm="Acme")
+            codes.append("closed")
+        except Problem as problem:
+            codes.append(problem.code)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=close)
+    with transaction.atomic():
+        order()
+        thread.start()
+        eventually(lambda: codes or somebody_waits_for_us())
+    thread.join()
+    assert codes == ["organization_in_use"]

@@ -19,7 +19,7 @@ from portal.core.actors import Actor
 from portal.core.errors import Problem
 from portal.core.htmx import done, signed_in
 
-# What settings.TOKEN_PROJECTS names: slug and name of the projects that a token can be limited to.
+# What settings.PLACES_FOR_TOKENS names: slug and name of the projects that a token can be limited to.
 Projects = Callable[[Actor], list[tuple[str, str]]]
 
 
@@ -31,7 +31,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not is_recent(request):
         return ask_again(request)
     actor, plain, status = actor_of(request), "", 200
-    find: Projects = import_string(settings.TOKEN_PROJECTS)
+    find: Projects = import_string(settings.PLACES_FOR_TOKENS)
     projects = find(actor)
     form = TokenForm(request.POST if request.method == "POST" else None, projects=projects)
     if request.method == "POST":

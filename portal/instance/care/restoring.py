@@ -72,10 +72,8 @@ def restore(root: Path, data: Path, file: Path) -> None:
         _fill_database(root, data, archive)
         (data / RESTORING).unlink()
         files.sync_directory(data)
-    embedded_one = "DATABASE_URL" not in os.environ
-    say(
-        f"restored into {data}; {f'serve it with: manage.py up --data {data}' if embedded_one else 'start its processes'}"
-    )
+    following = "start its processes" if "DATABASE_URL" in os.environ else f"serve it with: manage.py up --data {data}"
+    say(f"restored into {data}; {following}")
 
 
 def _open(file: Path) -> Reader:
