@@ -1,6 +1,7 @@
 """What the frame of a page tells its reader: announcements that concern them, and how much they have not read."""
 
 from django.core.cache import cache
+from django.db import DatabaseError
 
 from portal.accounts.actors import account_of
 from portal.core.actors import Actor
@@ -14,8 +15,11 @@ MOST = 99
 
 
 def to_everybody() -> list[Announcement]:
-    """Return the announcements that are for no region in particular."""
-    return queries.current_announcements(())
+    """Return the announcements that are for no region in particular: none on a page that says the database is away."""
+    try:
+        return queries.current_announcements(())
+    except DatabaseError:
+        return []
 
 
 def to(actor: Actor) -> list[Announcement]:

@@ -56,7 +56,7 @@ def test_a_page_may_bring_its_own_policy() -> None:
     ("problem", "status"),
     [(not_found(), 404), (conflict("last_owner", "The last one."), 409), (invalid(FieldError("/x", "y", "Z.")), 422)],
 )
-def test_a_problem_becomes_a_page(problem: Problem, status: int) -> None:
+def test_a_problem_becomes_a_page(db: None, problem: Problem, status: int) -> None:
     page = answer_to(problem)
     assert page is not None
     assert page.status_code == status
@@ -68,7 +68,7 @@ def test_what_is_no_problem_is_left_to_django() -> None:
     assert answer_to(ValueError("a bug")) is None
 
 
-def test_htmx_gets_a_toast_and_keeps_its_page() -> None:
+def test_htmx_gets_a_toast_and_keeps_its_page(db: None) -> None:
     toast = answer_to(conflict("last_owner", "The last one."), **{"HX-Request": "true"})
     assert toast is not None
     assert (toast.status_code, toast["HX-Reswap"], toast.content) == (409, "none", b"")
