@@ -149,6 +149,14 @@ def sign_in(client: Client, user: User) -> None:
     session.save()
 
 
+def aged(client: Client, seconds: float) -> None:
+    """Let the proofs of a session be that old."""
+    session = client.session
+    for record in session[AUTHENTICATION_METHODS_SESSION_KEY]:
+        record["at"] = time.time() - seconds
+    session.save()
+
+
 @pytest.fixture
 def client_of() -> Callable[[User], Client]:
     """``client_of(user)``: a browser in which that person has just signed in."""

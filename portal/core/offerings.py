@@ -269,9 +269,7 @@ class Offering:
     spec_version: int = 1
     upgrade_spec: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
     quantities: Callable[[Plan, Any], Mapping[str, Decimal]] | None = None
-    helpers: Callable[[Plan, Any], Footprint] | None = (
-        None  # what runs beside the nodes, not in the plan's size
-    )
+    helpers: Callable[[Plan, Any], Footprint] | None = None  # what runs beside the nodes, not in the plan's size
     create_deadline_seconds: int = 300
     expected_seconds: int = 20
     isolation: str = "project"

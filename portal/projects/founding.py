@@ -7,9 +7,9 @@ from portal.accounts.actors import account_of
 from portal.accounts.models import User
 from portal.audit import actions as audit
 from portal.core.actors import Actor
-from portal.core.errors import FieldError, Problem, conflict, invalid, permission_denied
+from portal.core.errors import conflict, invalid, permission_denied
 from portal.projects.models import Membership, Organization, OrganizationRole, Project
-from portal.projects.slugs import with_free_slug
+from portal.projects.slugs import name_errors, with_free_slug
 
 MOST_OWNED = 3  # organizations that one person may own before founding another
 
@@ -23,11 +23,13 @@ def found_organization(actor: Actor, *, name: str, project: str) -> Project:
     if actor.kind != "user" or actor.scopes is not None:
         audit.record(actor=actor, action="organization.found", target_kind="organization", outcome="denied")
         raise permission_denied("organization.found", name)
+    if errors := [*name_errors("/name", name), *name_errors("/project", project)]:
+        raise invalid(*errors)
     with transaction.atomic():
         founder = User.objects.select_for_update(no_key=True).get(id=account_of(actor))
         _check_bound(founder)
         organization = with_free_slug(name, None, lambda name, slug: _organization(actor, founder, name, slug))
-        return _first_project(actor, organization, project)
+        return with_free_slug(project, None, lambda name, slug: _project(actor, organization, name, slug))
 
 
 def may_found(user: User) -> bool:
@@ -50,13 +52,6 @@ def _organization(actor: Actor, founder: User, name: str, slug: str) -> Organiza
     Membership.objects.create(organization=organization, user=founder, role=OrganizationRole.OWNER)
     _record(actor, "organization.found", organization, None, {"name": [None, name], "role": [None, "owner"]})
     return organization
-
-
-def _first_project(actor: Actor, organization: Organization, name: str) -> Project:
-    try:
-        return with_free_slug(name, None, lambda name, slug: _project(actor, organization, name, slug))
-    except Problem as problem:
-        raise invalid(*(FieldError("/project", error.code, error.detail) for error in problem.errors)) from problem
 
 
 def _project(actor: Actor, organization: Organization, name: str, slug: str) -> Project:

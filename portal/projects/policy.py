@@ -34,9 +34,11 @@ TOKENS = "/account/tokens"
 def set_policy(actor: Actor, organization: Organization, *, mfa_required: bool) -> None:
     """Say whether members need a second factor.
 
-    Raises Problem: ``permission_denied``; ``second_factor_missing`` for a person who would shut themselves out.
+    Raises Problem: ``permission_denied``; ``organization_closed``; ``second_factor_missing`` for a person who would
+    shut themselves out.
     """
     access.require_in_organization(actor, organization, "organization.edit", on=organization.slug)
+    access.require_open(organization)
     if mfa_required and not _has_own_factor(actor):
         detail = _("Add a second factor to your own account first, so that you don't shut yourself out.")
         raise conflict("second_factor_missing", detail)

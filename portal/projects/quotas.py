@@ -96,9 +96,11 @@ def request_more(
 ) -> QuotaRequest:
     """Ask for a higher limit of an organization (``project`` None) or of one project of it.
 
-    Raises Problem: ``permission_denied``, ``invalid_arguments``, ``request_open`` where one for this is unanswered.
+    Raises Problem: ``permission_denied``, ``organization_closed``, ``invalid_arguments``, ``request_open`` where one
+    for this is unanswered.
     """
     _require(actor, organization, project)
+    access.require_open(organization)
     now = effective(organization, project).get(resource)
     _check(resource, limit, reason)
     if now is None:

@@ -36,10 +36,17 @@ def with_free_slug(name: str, slug: str | None, make: Callable[[str, str], Made]
     raise invalid(FieldError("/slug", "taken", _("“%(slug)s” is taken. Choose another one.") % {"slug": candidates[0]}))
 
 
-def _check(name: str, slug: str | None) -> None:
-    errors = texts.errors("/name", name)
+def name_errors(pointer: str, name: str) -> list[FieldError]:
+    """Return what is wrong with a name, at its pointer: its characters or its length, without the spaces around it."""
+    name = name.strip()
+    errors = texts.errors(pointer, name)
     if not 0 < len(name) <= 120:
-        errors.append(FieldError("/name", "length", _("Give it a name of at most 120 characters.")))
+        errors.append(FieldError(pointer, "length", _("Give it a name of at most 120 characters.")))
+    return errors
+
+
+def _check(name: str, slug: str | None) -> None:
+    errors = name_errors("/name", name)
     if slug is not None and not SLUG.fullmatch(slug):
         detail = _("Use lower-case letters, digits and hyphens, at most 63, beginning with a letter.")
         errors.append(FieldError("/slug", "pattern", detail))

@@ -1,6 +1,5 @@
 """Sessions: listed, ended at the next request, ended by a new password; and proofs asked for again before harm."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from portal.accounts import sessions
 from portal.accounts.models import User
 from portal.accounts.reauthentication import FRESH, RECENT, recently
 from tests.accounts.ways import PASSWORD, acts, by_password, code_of, enroll, with_password
+from tests.fixtures import aged
 
 ClientOf = Callable[[User], Client]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
@@ -27,14 +27,6 @@ def browsers(user: User, *agents: str) -> list[Client]:
     for client in found:
         by_password(client, user)
     return found
-
-
-def aged(client: Client, seconds: float) -> None:
-    """Let the proofs of a session be that old."""
-    session = client.session
-    for record in session["account_authentication_methods"]:
-        record["at"] = time.time() - seconds
-    session.save()
 
 
 @pytest.mark.parametrize(

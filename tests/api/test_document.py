@@ -51,9 +51,10 @@ def test_every_operation_has_a_name_of_its_own_a_summary_and_typed_parameters() 
         )
 
 
-def test_only_the_catalog_needs_no_token() -> None:
+def test_only_the_catalog_and_what_is_announced_need_no_token() -> None:
     public = {path for path, _method, operation in operations() if operation["security"] == []}
     assert public == {
+        "/api/v1/announcements",
         "/api/v1/catalog/offerings",
         "/api/v1/catalog/offerings/{offering}",
         "/api/v1/catalog/offerings/{offering}/plans",

@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -197,7 +198,7 @@ class Judge:
         yield from self.artifacts()
 
     def artifacts(self) -> Iterator[str]:
-        """Compare the files of backups with the rows of those that are complete."""
+        """Compare the files of backups with the rows of those that are complete; each has a directory of its own."""
         names = {row["name"]: row["handle"] for row in self.rows(LIVING)}
         kept = {
             f"{names[row['service']]}/artifacts/{row['facts']['artifact']}"
@@ -205,9 +206,11 @@ class Judge:
             if row["kind"] == "backups" and row["state"] == "succeeded"
         }
         services = self.island.inside("services")
-        there = {str(path.relative_to(services)) for path in services.glob("*/artifacts/*/*")}
-        yield from (f"a backup's file is lost: {name}" for name in sorted(kept - there))
-        yield from (f"a file of no backup: {name}" for name in sorted(there - kept))
+        there = {str(path.relative_to(services)) for path in services.glob("*/artifacts/*")}
+        yield from (f"a backup's file is lost: {name}" for name in sorted(kept) if not (services / name).is_file())
+        yield from (
+            f"a file of no backup: {name}" for name in sorted(there - {str(Path(name).parent) for name in kept})
+        )
 
     # ---- nothing left ------------------------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ def _is_sandbox(pid: int) -> bool:
 
 def companions_asked(island: Island, handle: str) -> set[str]:
     """Return the companions that the wish of a service names."""
-    wish = Home(island.data, handle).wish()
+    wish = Home(island.inside(), handle).wish()
     return {one["name"] for one in wish.unit.get("companions", ())} if wish else set()
 
 

@@ -37,6 +37,7 @@ def operator(chromium: Browser, instance: Instance) -> Iterator[Page]:
     enroll(page)
     yield page
     context.close()
+    instance.manage("removefactors", "admin@example.org")  # others come by link alone
 
 
 @pytest.fixture(scope="module")

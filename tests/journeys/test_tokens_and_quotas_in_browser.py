@@ -158,9 +158,10 @@ def test_a_limit_is_hit_raised_by_an_operator_and_ordered_within(
     screens.take(page, f"quota-order-{is_scripted}")
     page.get_by_role("link", name="Ask for more").first.click()
     page.get_by_label("New limit").fill("5")
-    page.get_by_label("Reason").fill("We start next week.")
+    reason = f"We start next week, {name}."
+    page.get_by_label("Reason").fill(reason)
     page.get_by_role("button", name="Ask for more").click()
-    expect(page.get_by_text("We start next week.")).to_be_visible()
+    expect(page.get_by_text(reason)).to_be_visible()
     screens.take(page, f"quota-asked-{is_scripted}")
     instance.manage("shell", "-c", OPERATE + GRANT)
     page.reload()

@@ -31,6 +31,7 @@ from tests.resources.doubles import MemoryBackend
 from tests.resources.offerings import DEVICES
 
 UNKNOWN = "01JB7Q8W5T9X3M4K2N6P7R8S9V"
+HIGH = 2_000_000_000  # numbers of rows as long as an unknown one, which shows in Content-Length
 READY = Condition("Ready", Status.TRUE, "Ready", "", 1, "2026-01-01T00:00:00+00:00").as_json()
 ENDPOINT = {"component": "primary", "usage": "primary", "route": "public", "port": 20001, "tls": True}
 TOY = replace(doubles.TOY, children=(*doubles.TOY.children, DEVICES))  # with a kind of each sort
@@ -235,8 +236,9 @@ def second_browser(user: User) -> None:
     elsewhere = Asker()
     sign_in(elsewhere, user)
     key = elsewhere.session.session_key
-    UserSession.objects.create(user=user, ip="192.0.2.8", session_key=key, user_agent="second")
-    SocialAccount.objects.create(user=user, provider="corp", uid=f"subject-of-{user.pk}")
+    number = HIGH + SocialAccount.objects.count()
+    UserSession.objects.create(pk=number, user=user, ip="192.0.2.8", session_key=key, user_agent="second")
+    SocialAccount.objects.create(pk=number, user=user, provider="corp", uid=f"subject-of-{user.pk}")
 
 
 def service(project: Project, cluster: Cluster, name: str) -> Resource:

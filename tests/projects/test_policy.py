@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from portal.accounts.models import User
@@ -37,6 +38,10 @@ def test_the_policy_is_set_by_who_may_edit_and_has_a_factor(
     assert Organization.objects.get().mfa_required
     row = AuditEvent.objects.get(action="organization.set_policy", outcome="done")
     assert row.changes == {"mfa_required": [False, True]}
+    organization.closed_at = timezone.now()
+    with pytest.raises(Problem, match="organization_closed"):
+        policy.set_policy(actor_of(owner), organization, mfa_required=False)
+    assert Organization.objects.get().mfa_required
 
 
 def test_a_member_without_a_factor_gets_to_the_account_alone(
@@ -85,6 +90,10 @@ def test_the_page_says_who_lacks_one_and_sets_it(
     enroll(owner)
     assert client.post(url, {"mfa_required": "on"}).status_code == 302
     assert Organization.objects.get(pk=organization.pk).mfa_required
+    assert client.post(url).status_code == 302  # a switch that is off sends nothing
+    assert not Organization.objects.get(pk=organization.pk).mfa_required
+    Organization.objects.filter(pk=organization.pk).update(closed_at=timezone.now())
+    assert "is closed" in client.post(url, {"mfa_required": "on"}).content.decode()
     enroll(member)
     assert client_of(member).get(url).status_code == 403
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from portal.accounts.models import User
@@ -141,6 +142,9 @@ def test_an_operator_grants_refuses_and_answers_once(
         actor_of(operator), request=ask(actor_of(owner), project), granted=False, answer="No."
     )
     assert (again.state, quotas.services_limit(project)) == ("refused", 250)
+    project.organization.closed_at = timezone.now()
+    with refused("organization_closed"):
+        ask(actor_of(owner), project)
 
 
 def test_metrics_tell_how_many_wait_for_an_answer(

@@ -15,6 +15,7 @@ from portal.accounts import passkeys, person, second_factor, sessions
 from portal.accounts.forms import NameForm
 from portal.accounts.models import User
 from portal.accounts.reauthentication import recently
+from portal.core.errors import Problem
 from portal.core.htmx import done, signed_in
 
 
@@ -24,8 +25,7 @@ def account(request: HttpRequest) -> HttpResponse:
     """Show and change what the portal calls somebody; addresses have a page of their own."""
     user = _person(request)
     form = NameForm(request.POST or None, initial={"name": user.name})
-    if request.method == "POST" and form.is_valid():
-        person.set_name(request, user, name=form.cleaned_data["name"])
+    if request.method == "POST" and form.is_valid() and _named(request, user, form):
         return done(request, request.path, _("Saved."))
     context = {"form": form, "person": user}
     return render(request, "accounts/account.html", context, status=422 if form.errors else 200)
@@ -80,6 +80,17 @@ def provider_unlink(request: HttpRequest, link: int) -> HttpResponse:
     problem = person.unlink(request, _person(request), link)
     (messages.error if problem else messages.success)(request, problem or _("It is not linked any more."))
     return redirect("account_security")
+
+
+def _named(request: HttpRequest, user: User, form: NameForm) -> bool:
+    """Set the name, or leave the form with what is wrong with it."""
+    try:
+        person.set_name(request, user, name=form.cleaned_data["name"])
+    except Problem as problem:
+        for error in problem.errors:
+            form.add_error(error.pointer.removeprefix("/"), error.detail)
+        return False
+    return True
 
 
 def _factors(user: User) -> dict[str, Any]:

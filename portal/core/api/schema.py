@@ -85,14 +85,17 @@ def described(
     paged: bool = False,
     many: bool = False,
     media: str | tuple[str, ...] = "application/json",
+    refusals: Iterable[int] = (),
 ) -> Callable[[View], View]:
     """Describe one method of a view; goes above ``@api_view``. ``answer`` is a TypedDict or a schema.
 
     ``also`` maps further statuses to their answers; ``many`` wraps the answer in a page, ``paged`` adds its parameters.
+    ``refusals`` are the statuses of problems that other operations don't have.
     """
     kinds = (media,) if isinstance(media, str) else media
     responses: dict[Any, Any] = {(status, kind): component(answer, paged=paged or many) for kind in kinds}
     responses |= {(code, kinds[0]): component(other) for code, other in (also or {}).items()}
+    responses |= {(code, problems.CONTENT_TYPE): _refusal(code) for code in refusals}
     extra = [*PAGE_PARAMETERS] if paged else []
     decorate: Callable[[View], View] = extend_schema(
         methods=[method],
@@ -103,6 +106,10 @@ def described(
         parameters=[*parameters, *extra],
     )
     return decorate
+
+
+def _refusal(status: int) -> OpenApiResponse:
+    return OpenApiResponse({"$ref": REF.format(model="Problem")}, description=PROBLEM_WORDS[str(status)])
 
 
 def component(answer: Any, *, paged: bool = False) -> Any:
@@ -251,6 +258,7 @@ PROBLEM_WORDS: Mapping[str, str] = {
     "405": "Not with this method.",
     "406": "No answer in a form that the request accepts.",
     "409": "Something is in the way: another operation, protection, a taken name.",
+    "410": "This is over: what was named here does not work any more, and won't again.",
     "411": "The body's length is missing.",
     "412": "The service has changed since you read it.",
     "413": "The body is too large.",

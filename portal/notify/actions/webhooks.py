@@ -51,7 +51,7 @@ def create_webhook(
             organization_id=organization_id,
             project_id=project_id,
             url=url,
-            description=(wanted.description or "").strip(),
+            description=wanted.description or "",
             event_types=sorted(set(wanted.event_types or ())),
             enabled=wanted.enabled is not False,
             secret=seal(secret),
@@ -150,7 +150,7 @@ def _check_words(wanted: Wanted) -> None:
 
 
 def _errors(wanted: Wanted) -> list[FieldError]:
-    description = (wanted.description or "").strip()
+    description = wanted.description or ""
     errors = texts.errors("/description", description)
     if len(description) > LONGEST_DESCRIPTION:
         say = _("Write at most %(number)d characters.") % {"number": LONGEST_DESCRIPTION}
@@ -181,7 +181,7 @@ def _move(webhook: Webhook, url: str) -> str:
 
 def _lay_over(webhook: Webhook, wanted: Wanted) -> None:
     if wanted.description is not None:
-        webhook.description = wanted.description.strip()
+        webhook.description = wanted.description
     if wanted.event_types is not None:
         webhook.event_types = sorted(set(wanted.event_types))
     if wanted.enabled is not None:

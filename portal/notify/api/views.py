@@ -1,7 +1,7 @@
 """The API of announcements: what goes on, and what was. Public, as the page is."""
 
 from django.utils import timezone
-from rest_framework.decorators import api_view, permission_classes
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 from typing_extensions import TypedDict
@@ -71,6 +71,7 @@ def _update_answer(update: AnnouncementUpdate) -> UpdateAnswer:
     parameters=PARAMETERS,
 )
 @api_view(["GET"])
+@authentication_classes([])
 @permission_classes([])
 def announcements(request: Request) -> Response:
     """List what is announced, newest first: of the last 90 days, and what is still going on."""

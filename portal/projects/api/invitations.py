@@ -3,6 +3,8 @@
 What makes a link takes no Idempotency-Key: a kept answer would keep the link.
 """
 
+from http import HTTPStatus
+
 from rest_framework import status
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -97,6 +99,7 @@ def resend(request: Request, organization: str, invitation: str) -> Response:
     "Accept an invitation that was sent to your address",
     answer=JoinedAnswer,
     body=AnswerBody,
+    refusals=[HTTPStatus.GONE],
 )
 @api_view(["POST"])
 def accept(request: Request) -> Response:
@@ -107,7 +110,12 @@ def accept(request: Request) -> Response:
 
 
 @described(
-    "POST", "invitations_decline", "Decline an invitation that was sent to your address", status=204, body=AnswerBody
+    "POST",
+    "invitations_decline",
+    "Decline an invitation that was sent to your address",
+    status=204,
+    body=AnswerBody,
+    refusals=[HTTPStatus.GONE],
 )
 @api_view(["POST"])
 def decline(request: Request) -> Response:

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from typing_extensions import TypedDict
 
 from portal.accounts.actors import actor_of
-from portal.accounts.names import account_id
+from portal.accounts.names import account_id, with_by_machine
 from portal.core.actors import Actor
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import known_parameters, page, page_of
@@ -67,7 +67,7 @@ def request_answer(row: QuotaRequest) -> QuotaRequestAnswer:
         reason=row.reason,
         state=row.state,
         answer=row.answer,
-        requested_by=account_id(row.requested_by_id),
+        requested_by=account_id(row.requested_by_id, by_machine=getattr(row, "by_machine", None)),
         created_at=moment(row.created_at),
         answered_at=moment(row.answered_at),
     )
@@ -80,7 +80,7 @@ def _list(request: Request, organization: Organization, project: Project | None)
 def _requests(request: Request, actor: Actor, organization: Organization, project: Project | None) -> Response:
     """List the requests of a place, or make one."""
     if request.method == "GET":
-        rows = quotas.requests_of(organization, project)
+        rows = with_by_machine(quotas.requests_of(organization, project), "requested_by_id")
         return page(request, rows, request_answer, sorts=NEWEST_FIRST, default="-created_at")
     known_parameters(request)
     body = read(request, QuotaRequestBody)

@@ -35,7 +35,8 @@ def organization_security(request: HttpRequest, organization: str) -> HttpRespon
     """Show and set whether members need a second factor."""
     actor = actor_of(request)
     found = access.access_organization(actor, organization, "organization.edit")
-    form = PolicyForm(request.POST or None, initial={"mfa_required": found.mfa_required})
+    sent = request.POST if request.method == "POST" else None  # a switch that is off sends nothing at all
+    form = PolicyForm(sent, initial={"mfa_required": found.mfa_required})
     if request.method == "POST" and form.is_valid():
         if not is_recent(request):
             return ask_again(request)
@@ -74,7 +75,7 @@ def _policy_set(request: HttpRequest, form: PolicyForm, organization: str) -> bo
     try:
         policy.set_policy(actor, found, mfa_required=form.cleaned_data["mfa_required"])
     except Problem as problem:
-        if problem.code != "second_factor_missing":
+        if problem.code not in ("second_factor_missing", "organization_closed"):
             raise
         form.add_error("mfa_required", problem.detail)
         return False

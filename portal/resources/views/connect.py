@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from portal.accounts.reauthentication import recently
 from portal.clusters import reads
 from portal.core import ids
 from portal.core.drivers import Connection
@@ -69,6 +70,7 @@ def _chosen(logins: list[Login], public_id: str) -> Login | None:
 
 
 @require_POST
+@recently
 def reveal(request: HttpRequest, service_id: str, credential_id: str) -> HttpResponse:
     """Show a login's secret, once per click: one part of it to htmx, or the whole page."""
     page = load(request, service_id, "service.secrets")
@@ -103,6 +105,7 @@ def certificate(request: HttpRequest, service_id: str) -> HttpResponse:
     return response
 
 
+@recently
 def rotate(request: HttpRequest, service_id: str, credential_id: str) -> HttpResponse:
     """Exchange a login without downtime: a successor appears beside it."""
     page = load(request, service_id, "service.secrets")
@@ -128,6 +131,7 @@ def rotate(request: HttpRequest, service_id: str, credential_id: str) -> HttpRes
     return ask(request, page.resource, dialog, act)
 
 
+@recently
 def complete(request: HttpRequest, service_id: str, credential_id: str) -> HttpResponse:
     """End an exchange: the old login stops working."""
     page = load(request, service_id, "service.secrets")

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from portal.accounts.reauthentication import ask_again, is_recent
 from portal.clusters.placement import places
 from portal.core.errors import Problem, not_found
 from portal.core.htmx import done, wants_partial
@@ -125,7 +126,7 @@ def _choice(page: ServicePage, plan: Plan) -> tuple[Plan, Price, str]:
 
 
 def delete(request: HttpRequest, service_id: str) -> HttpResponse:
-    """Delete a service: into the bin or for good, by typing its name."""
+    """Delete a service: into the bin or, for who has lately proven who they are, for good, by typing its name."""
     page = load(request, service_id, "service.delete")
     resource = page.resource
     children = list(Child.objects.filter(resource=resource, deletion_requested_at=None))
@@ -147,6 +148,8 @@ def delete(request: HttpRequest, service_id: str) -> HttpResponse:
 
     def act() -> HttpResponse:
         policy = dialog.form.cleaned_data["deletion_policy"] if dialog.form else "wipe"
+        if policy == "wipe" and not is_recent(request):
+            return ask_again(request)
         actions.delete(page.actor, resource, policy=policy)
         return done(request, reverse("resources:services"), _("%(name)s is being deleted.") % {"name": resource.name})
 

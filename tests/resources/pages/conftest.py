@@ -21,6 +21,7 @@ from portal.core.specs import Spec
 from portal.projects.models import Project
 from portal.resources.models import Child, Event, Operation, Resource
 from portal.resources.states import refresh
+from tests.fixtures import sign_in
 from tests.resources.doubles import TOY, MemoryBackend
 from tests.resources.offerings import FLEET, WORKSHOP
 
@@ -169,5 +170,5 @@ def browser(developer: User, client_of: Callable[[User], Client]) -> Client:
 def htmx(developer: User) -> Client:
     """A developer's browser whose requests come from htmx."""
     client = Client(headers={"HX-Request": "true"})
-    client.force_login(developer)
+    sign_in(client, developer)
     return client

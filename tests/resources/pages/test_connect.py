@@ -1,16 +1,19 @@
 """The Connect page: masked until asked, shown once per click and written down, exchanged without downtime."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 
 from portal.accounts.models import User
+from portal.accounts.reauthentication import FRESH
 from portal.audit.models import AuditEvent
 from portal.core import ids
 from portal.core.errors import TemporaryError
 from portal.resources.models import Child, Resource
 from portal.resources.presenters.connections import MASK
+from tests.fixtures import aged
 from tests.resources.doubles import MemoryBackend
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +101,24 @@ def test_an_exchange_shows_both_until_it_is_completed(
     assert browser.post(f"{path}/{credential}/complete").status_code == 302
     assert Child.objects.get(name="admin").deletion_requested_at is not None
     assert Child.objects.get(name="admin-2").spec["main"] is True
+
+
+@pytest.mark.parametrize("act", ["reveal", "rotate", "complete"])
+def test_who_has_not_lately_proven_who_they_are_is_asked_first(
+    browser: Client, htmx: Client, make: Callable[..., Resource], backend: MemoryBackend, act: str
+) -> None:
+    service = make()
+    credential, secret = login(service, backend)
+    page = f"/services/{service.public_id}/connect"
+    aged(htmx, FRESH + 1)
+    answer = htmx.post(f"{page}/{credential}/{act}", headers={"HX-Current-URL": f"http://testserver{page}"})
+    assert answer["HX-Redirect"] == f"/account/confirm/sign-in?{urlencode({'next': page})}"
+    assert secret not in answer.content.decode()
+    assert Child.objects.filter(resource=service, kind="users", deletion_requested_at=None).count() == 1
+    assert not AuditEvent.objects.filter(action__startswith="service.").exists()
+    aged(browser, FRESH - 60)  # they came by link within the hour, and have nothing else to prove it with
+    assert browser.post(f"{page}/{credential}/{act}").status_code in (200, 302, 422)
+    assert "/account/confirm" not in browser.post(f"{page}/{credential}/{act}").get("Location", "")
 
 
 def test_a_region_that_does_not_answer_is_said_so(

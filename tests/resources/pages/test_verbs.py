@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from portal.accounts.reauthentication import FRESH
 from portal.resources.models import Operation, Resource
+from tests.fixtures import aged
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +96,20 @@ def test_deleting_takes_the_name_and_says_what_goes(browser: Client, make: Calla
     assert re.search(r'value="wipe"[^>]* checked', wrong.content.decode())
     assert browser.post(path, {"confirm": "box", "deletion_policy": "bin"})["Location"] == "/services"
     assert Resource.objects.get(id=service.id).deletion_policy == "bin"
+
+
+def test_wiping_asks_again_who_it_is_and_the_bin_does_not(browser: Client, make: Callable[..., Resource]) -> None:
+    kept, wiped = make("kept"), make("wiped")
+    sent = {"confirm": "wiped", "deletion_policy": "wipe"}
+    aged(browser, FRESH + 1)
+    asked = browser.post(f"/services/{wiped.public_id}/delete", sent)
+    assert asked["Location"].startswith("/account/confirm/sign-in?next=")
+    assert newest(wiped) is None
+    binned = browser.post(f"/services/{kept.public_id}/delete", {"confirm": "kept", "deletion_policy": "bin"})
+    assert binned["Location"] == "/services"
+    aged(browser, 60)
+    assert browser.post(f"/services/{wiped.public_id}/delete", sent)["Location"] == "/services"
+    assert Resource.objects.get(id=wiped.id).deletion_policy == "wipe"
 
 
 def test_a_protected_service_is_not_deleted(browser: Client, make: Callable[..., Resource]) -> None:

@@ -79,7 +79,7 @@ def operation_json(operation: Operation) -> OperationJson:
         "expected_seconds": operation.expected_seconds,
         "timeout_seconds": round(timeout.total_seconds()),
         "cancellable": is_cancellable(operation),
-        "requested_by": account_id(operation.requested_by),
+        "requested_by": account_id(operation.requested_by, by_machine=getattr(operation, "by_machine", None)),
         "quote": operation.quote,
         "created_at": moment(operation.created_at),
         "finished_at": moment(operation.finished_at),

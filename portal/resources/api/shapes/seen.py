@@ -45,7 +45,7 @@ def event_json(event: Event) -> EventJson:
         "reason": event.reason,
         "message": event.message,
         "operation": public_id("op", event.operation_id),
-        "actor": account_id(event.actor_id),
+        "actor": account_id(event.actor_id, by_machine=getattr(event, "by_machine", None)),
     }
 
 

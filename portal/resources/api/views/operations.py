@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
+from portal.accounts.names import with_by_machine
 from portal.core.actors import Actor
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import choice, known_parameters, number, page
@@ -34,7 +35,7 @@ def service_operations(request: Request, service: str) -> Response:
     """List what was done to a service, newest first."""
     resource = access_resource(actor_of(request), service, "service.read")
     state = choice(request, "state", Operation.State.values)
-    rows = queries.operations(resource)
+    rows = with_by_machine(queries.operations(resource), "requested_by")
     return page(request, rows.filter(state=state) if state else rows, operation_json, filters=("state",))
 
 

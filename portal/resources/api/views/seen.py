@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
+from portal.accounts.names import with_by_machine
 from portal.clusters import reads
 from portal.core.api.pagination import known_parameters, moment, number, page, page_of, parameter
 from portal.core.api.schema import described, query
@@ -73,7 +74,7 @@ def events(request: Request, service: str) -> Response:
     """List what happened to a service, newest first."""
     resource = access_resource(actor_of(request), service, "service.read")
     since, until = _range(request)
-    rows = queries.activity(resource)
+    rows = with_by_machine(queries.activity(resource), "actor_id")
     rows = rows if since is None else rows.filter(at__gte=since)
     rows = rows if until is None else rows.filter(at__lt=until)
     return page(request, rows, event_json, sorts={"at": "pk"}, default="-at", filters=("since", "until"))
