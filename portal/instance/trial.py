@@ -16,6 +16,8 @@ from portal.instance.stopping import CODE, Stop, call_on_signals, stop_on_signal
 from portal.instance.stores import Stores, embedded
 from portal.instance.sweep import sweep
 
+WORKERS = 2
+
 
 def main(root: Path, data: Path, arguments: list[str]) -> NoReturn:
     """Run pytest with these arguments and end with its exit code."""
@@ -40,10 +42,19 @@ def _run(root: Path, stores: Stores, arguments: list[str]) -> int:
         stores.start()
         stores.wait()
         say("running the tests")
-        command = [sys.executable, "-m", "pytest", *arguments]
+        command = [sys.executable, "-m", "pytest", *_side_by_side(arguments), *arguments]
         return subprocess.run(command, cwd=root, env=stores.environment, check=False).returncode
     except Stop:
         return CODE
     except Failed as error:
         say(f"archipel: {error}")
         return 1
+
+
+def _side_by_side(arguments: list[str]) -> list[str]:
+    """Return what shares the files out among workers, each file whole: the portals that its tests start are its own.
+
+    ``-n 0`` (with ``-s``, or for benchmarks) has all of it in one process.
+    """
+    asked = any(word.startswith(("-n", "--numprocesses")) or word == "no:xdist" for word in arguments)
+    return [] if asked else ["-n", str(WORKERS), "--dist", "loadfile"]
