@@ -3,10 +3,13 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any, TypeVar
 
 import pytest
+from django.apps import apps
+from pytest_django.plugin import blocking_manager_key
 
 from portal.instance.browser import chromium
 from portal.instance.failed import Failed
@@ -42,6 +45,26 @@ def _provide_browser(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"no browser for the tests: {error}") from error
         for item in items:
             item.add_marker(pytest.mark.skip(reason=f"no browser: {error}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Bring back what migrations had put into tables: a test with transactions of its own empties them all."""
+    yield
+    if _empties_tables(item):
+        with item.config.stash[blocking_manager_key].unblock():
+            _bring_back_prices()
+
+
+def _bring_back_prices() -> None:
+    if not apps.get_model("billing", "PriceBook").objects.exists():
+        import_module("apps.billing.migrations.0002_first_price_book").make_first_book(apps, None)
+
+
+def _empties_tables(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("django_db")
+    asked = mark is not None and bool(mark.kwargs.get("transaction") or (mark.args and mark.args[0]))
+    return asked or "transactional_db" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture

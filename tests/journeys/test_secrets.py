@@ -28,7 +28,8 @@ for key in client.scan_iter():
     kind = client.type(key).decode()
     print("broker", repr(key), repr(read[kind](key)) if kind in read else "")  # none: ended meanwhile
 """
-SESSION = re.compile(r"django_session\.session_key|^broker .*sessions")  # where a session's key is kept
+# Where a session's key is kept: the session itself, and the list of sessions that ends it.
+SESSION = re.compile(r"(django_session|usersessions_usersession)\.session_key|^broker .*sessions")
 
 
 def signed_in(instance: Instance) -> tuple[urllib.request.OpenerDirector, str, str]:

@@ -165,7 +165,7 @@ def test_a_limit_is_hit_raised_by_an_operator_and_ordered_within(
     screens.take(page, f"quota-asked-{is_scripted}")
     instance.manage("shell", "-c", OPERATE + GRANT)
     page.reload()
-    expect(page.get_by_text("Welcome.")).to_be_visible()
+    expect(page.get_by_role("cell", name=f"{reason} Provider: Welcome.")).to_be_visible()
     screens.take(page, f"quota-granted-{is_scripted}")
     order(page, name, bounded)
     expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()

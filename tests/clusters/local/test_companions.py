@@ -126,7 +126,7 @@ def test_they_start_once_the_main_process_answers_and_are_ready_with_it(
     assert (home.log / "companion-front.log").read_text() == "front serves\n"
     either.eventually(lambda: _succeeded(either, "talk"), "a run talks to one")
     either.eventually(lambda: is_one_family(either), "one process each")
-    island: Any = SimpleNamespace(data=either.data)
+    island: Any = SimpleNamespace(data=either.data, inside=lambda: either.data)
     found = {"front": [either.companion(HANDLE, "front")], "copy": [either.companion(HANDLE, "copy")]}
     assert processes.companions(island, HANDLE) == found, "the judge of faults finds the same"
     assert processes.companions_asked(island, HANDLE) == set(found)
