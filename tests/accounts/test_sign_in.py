@@ -60,6 +60,14 @@ def test_the_session_key_changes_with_signing_in(owner: User) -> None:
     assert client.session.session_key != before
 
 
+def test_a_link_that_two_have_seen_fresh_is_spent_by_one(owner: User) -> None:
+    token = actions.new_sign_in_link(email=owner.email).rpartition("/")[2]
+    assert actions.use_sign_in_link(token) == owner
+    with pytest.raises(Problem) as caught:
+        actions.use_sign_in_link(token)
+    assert caught.value.code == "sign_in_link_spent"
+
+
 def test_the_form_of_a_link_needs_the_csrf_token(owner: User) -> None:
     path = actions.new_sign_in_link(email=owner.email)
     assert Client(enforce_csrf_checks=True).post(path).status_code == 403
