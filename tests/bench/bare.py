@@ -8,15 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.urls import path
 
-from portal.settings import AUTH_USER_MODEL, CACHES, SECRET_KEY, SESSION_ENGINE  # noqa: F401
+from portal.settings import *  # noqa: F403 - the product's apps ask for their settings when they are loaded
 from portal.settings import DATABASES as PRODUCTS
-from portal.settings import INSTALLED_APPS as ALL_APPS
 
 DATABASES = {"default": {**PRODUCTS["default"], "NAME": os.environ["BENCH_DATABASE"]}}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ALLOWED_HOSTS = ["127.0.0.1"]
-INSTALLED_APPS = [name for name in ALL_APPS if not name.startswith(("allauth", "django.contrib.admin"))]
-USE_TZ = True
 ROOT_URLCONF = __name__
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -26,6 +22,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",  # its app does not load without
 ]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 TABLE = """<!doctype html><title>Services of {{ user.email }}</title><table>{% for row in rows %}
