@@ -51,8 +51,3 @@ def note_enrolment(request: HttpRequest, authenticator: Authenticator) -> None:
     """Make the session strong in which a factor was enrolled, which takes showing it."""
     kind = authenticator.type
     record_authentication(request, request.user, method="mfa", type=kind, id=authenticator.pk, reauthenticated=True)
-
-
-def goal_after_enrolment(request: HttpRequest) -> str:
-    """Return where somebody wanted to go who was led to enrol, or nothing."""
-    return str(request.session.get(AFTERWARDS, ""))
