@@ -25,7 +25,7 @@ from portal.core.drivers import Command, Companion, CompanionState
 
 Note = Callable[[str, CompanionState], None]
 _ROUTINE = 3600.0
-_SETTLED = 1.0  # seconds that one without a probe must live after a crash before it counts as ready
+_SETTLED = 1.0  # seconds that one without a probe must live before it counts as ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +223,11 @@ class Attendant:
     # ---- while it runs -----------------------------------------------------------------------------------------------
 
     async def _until_ready(self, asked: Asked) -> bool:
-        """Wait for its answer; one that has no probe is ready while it lives, after a crash once it lives on."""
+        """Wait for its answer; one that has no probe is ready once it has lived on for a while."""
         if asked.companion.probe:
             place = places.beside(asked.place, asked.companion, one_shot=True)
             return await probing.until_answer(self, asked.companion.probe, place, starting=not self.state.ready)
-        needed = (STABLE if self.failures.looping else _SETTLED) if self.failures.count else 0.0
+        needed = STABLE if self.failures.looping else _SETTLED
         await self.rest(needed - self._lasted)
         return self.is_alive and self._lasted >= needed
 
@@ -252,12 +252,13 @@ class Attendant:
         if self._lasted > STABLE:
             self.failures.forget()
         self.failures.add()
+        how = exit_line(await dead.exit_code())  # before its sandbox is ended as well, which would hide the cause
         await self._end_strays()
         said = self._last_words()
         self._see(
             ready=False,
             reason="CrashLoop" if self.failures.looping else "Crashed",
-            message=f"{exit_line(await dead.exit_code())}{': ' if said else ''}{said}",
+            message=f"{how}{': ' if said else ''}{said}",
             crashes=self.state.crashes + 1,
         )
 

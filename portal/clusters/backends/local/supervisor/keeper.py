@@ -111,13 +111,14 @@ class Keeper:
             return
         self.forgive()
         self.failures.add()
+        how = exit_line(await dead.exit_code())  # before its sandbox is ended as well, which would hide the cause
         await self.end_strays()
         said = self._last_words()
         self._status.see(
             phase=Phase.FAILED if self.failures.looping else Phase.STARTING,
             ready=False,
             reason="CrashLoop" if self.failures.looping else "Crashed",
-            message=f"{exit_line(await dead.exit_code())}{': ' if said else ''}{said}",
+            message=f"{how}{': ' if said else ''}{said}",
             crashes=self._status.record.seen.crashes + 1,
         )
 
