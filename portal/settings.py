@@ -183,7 +183,10 @@ CLOSING_GUARDS = ["portal.resources.closing.what_still_runs"]  # what keeps an o
 SERVICE_COUNTS = "portal.resources.closing.counts_of"  # by project, for an organization's page
 METRICS = "portal.clusters.reads.LiveMetrics"
 AUDIENCE = "portal.projects.audience.Members"  # who of an organization is told of something
-BACKENDS = {"local": "portal.clusters.backends.local.backend.LocalBackend"}
+BACKENDS = {
+    "local": "portal.clusters.backends.local.backend.LocalBackend",
+    "kubernetes": "portal.clusters.backends.kubernetes.backend.KubernetesBackend",
+}
 AUDIT_HEADS = Path(os.environ.get("AUDIT_HEADS", ARCHIPEL_DATA / "audit-heads"))  # a file a day, to be kept elsewhere
 AUDIT_TARGETS = ["portal.projects.audit.addresses", "portal.resources.addresses.addresses"]  # of what an act was about
 SEALED_ELSEWHERE = ["portal.instance.care.factors.reseal"]  # of what is in no SealedText column (care/keys.py)

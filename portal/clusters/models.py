@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.ids import uuid7
+from portal.core.vault import SealedText
 
 
 class Region(models.Model):
@@ -63,9 +64,17 @@ class Cluster(models.Model):
     name = models.SlugField(unique=True, max_length=63)
     kind = models.CharField(max_length=16, choices=Kind)
     enabled = models.BooleanField(default=True)
-    # What discovery found: {"packages": {"postgresql-17.10": ""}, "isolation": true, "problems": [...]}
+    # What discovery found: {"packages": {"postgresql-17.10": ""}, "isolation": true, "problems": [...]}; of Kubernetes
+    # instead of packages {"version": "1.36.3", "apis": {"postgresql.cnpg.io/v1": ["Cluster", ...]}}.
     capabilities = models.JSONField(default=dict, blank=True)
     discovered_at = models.DateTimeField(null=True, blank=True)
+    # What an operator says of it, see ``backends.kubernetes.settings``: storage_class, prometheus_url …
+    settings = models.JSONField(default=dict, blank=True)
+    kubeconfig = SealedText(blank=True, editable=False)
+    # A cluster that does not answer is left alone until ``retry_at``, by every process; ``trouble`` says what it said.
+    silent_since = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    trouble = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -91,3 +100,86 @@ class PortReservation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.port} ({self.handle} {self.name})"
+
+
+class Namespace(models.Model):
+    """A namespace that the platform has made in a Kubernetes cluster; ``digest`` is of what was put into it last."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="namespaces")
+    name = models.CharField(max_length=63)
+    project_id = models.UUIDField()
+    own = models.BooleanField(default=False)  # of one service alone, and goes with it
+    digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cluster", "name"], name="one_row_per_namespace")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Inventory(models.Model):
+    """What one service has in a Kubernetes cluster, written down before it is sent there: nothing is ever orphaned.
+
+    ``entries``: ``{"postgresql.cnpg.io/v1/Cluster/NAME": {"plural", "digest", "uid", "generation", "resource_version",
+    "keep", "leaving"}}`` in the order of rendering; an entry without a ``uid`` may or may not have been made.
+    """
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="inventories")
+    handle = models.CharField(max_length=12)
+    namespace = models.CharField(max_length=63)
+    own_namespace = models.BooleanField(default=False)
+    fence = models.PositiveBigIntegerField(default=0)
+    generation = models.PositiveIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True)  # of all that was rendered last, once it is all applied
+    entries = models.JSONField(default=dict)
+    secrets = models.JSONField(default=dict)  # name of a generated secret -> rotation that was made last
+    leftovers = models.JSONField(default=list)  # [{kind…, selector}] that are swept once the objects are gone
+    deleting = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name_plural = "inventories"
+        constraints = [models.UniqueConstraint(fields=["cluster", "handle"], name="one_inventory_per_service")]
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.handle}"
+
+
+class SeenObject(models.Model):
+    """An object of a service as last seen, by a watch or as the answer to a write; only a newer one replaces it."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="seen")
+    handle = models.CharField(max_length=12)
+    kind = models.CharField(max_length=200)  # ObjectKind.key
+    namespace = models.CharField(max_length=63)
+    name = models.CharField(max_length=253)
+    uid = models.CharField(max_length=36)
+    resource_version = models.PositiveBigIntegerField()
+    content = models.JSONField()
+    gone = models.BooleanField(default=False)  # kept for a while, so that an old answer does not bring it back
+    seen_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["cluster", "handle"], name="seen_of_service")]
+        constraints = [
+            models.UniqueConstraint(fields=["cluster", "kind", "namespace", "name"], name="one_row_per_seen_object")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+class Watch(models.Model):
+    """One kind that is watched in one cluster. ``alive_at`` is fresh while what it has written can be relied on."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="watches")
+    kind = models.CharField(max_length=200)  # ObjectKind.key
+    resource_version = models.CharField(max_length=40, blank=True)
+    alive_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "watches"
+        constraints = [models.UniqueConstraint(fields=["cluster", "kind"], name="one_watch_per_kind")]
+
+    def __str__(self) -> str:
+        return self.kind

@@ -66,15 +66,18 @@ def reveal(cluster: Cluster, handle: str, connection: Connection) -> Mapping[str
     Raises TemporaryError where the cluster does not answer, or the engine has not made the login's secret yet.
     """
     backend = backend_of(cluster)
-    secrets = _guarded(cluster, lambda: backend.reveal(handle, [connection.secret]))
-    if connection.secret not in secrets:
+    wanted = [connection.secret, *(connection.authority or ())[:1]]
+    secrets = _guarded(cluster, lambda: backend.reveal(handle, wanted))
+    if not all(name in secrets for name in wanted):
         raise TemporaryError("This login is not ready yet. Try again in a few seconds.")
     fill = _filler(connection, secrets)
     return {
         "username": connection.username,
         "password": fill(f"{{{{secret:{connection.secret}.password}}}}"),
         "uri": _uri_filler(connection, secrets)(connection.uri),
-        "ca_pem": backend.ca_pem(),
+        "ca_pem": secrets[connection.authority[0]][connection.authority[1]]
+        if connection.authority
+        else backend.ca_pem(),
         "environment": {name: fill(value) for name, value in connection.environment.items()},
         "snippets": [_filled(snippet, fill) for snippet in connection.snippets],
     }

@@ -272,7 +272,7 @@ class Offering:
     helpers: Callable[[Plan, Any], Footprint] | None = None  # what runs beside the nodes, not in the plan's size
     create_deadline_seconds: int = 300
     expected_seconds: int = 20
-    isolation: str = "project"
+    isolation: str = "project"  # or "service": on Kubernetes it has a namespace of its own
     parts: Callable[[Plan, Any], tuple[Part, ...]] | None = None  # of a plan and a spec: the services it brings along
     conflicts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # lane -> lanes that must be idle
 

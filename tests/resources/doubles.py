@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from portal.clusters.backends.base import LogLine, Series, Wanted
+from portal.clusters.backends.base import LogLine, Series, Tenancy, Wanted
 from portal.core.conditions import Condition, Status, not_ready, ready
 from portal.core.drivers import (
     ChildObservation,
@@ -199,6 +199,7 @@ class MemoryBackend:
         self.wanted: dict[str, Wanted] = {}
         self.states: dict[str, UnitState] = {}
         self.secrets: dict[str, dict[str, dict[str, str]]] = {}
+        self.tenancies: dict[str, Tenancy] = {}
         self.obey = True
         self.failing_children: set[str] = set()
         self.documents_: dict[str, dict[str, tuple[int, str]]] = {}
@@ -211,6 +212,10 @@ class MemoryBackend:
     def _answer(self) -> None:
         if self.error is not None:
             raise self.error
+
+    def prepare(self, handle: str, tenancy: Tenancy) -> None:
+        self._answer()
+        self.tenancies[handle] = tenancy
 
     def ensure_secrets(self, handle: str, secrets: Iterable[GeneratedSecret]) -> None:
         self._answer()

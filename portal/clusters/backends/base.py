@@ -1,6 +1,7 @@
 """What every backend can do, whatever kind of cluster it drives. The engine and ``reads`` are the only callers."""
 
 import datetime
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -36,11 +37,25 @@ class Wanted:
     rendered: Any  # a Unit (local), a list of manifests (kubernetes)
 
 
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """Where in a cluster a service lives. ``own``: the namespace is this service's alone, and goes with it."""
+
+    namespace: str
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    own: bool = False
+
+
 class Backend(Protocol):
     """Drives one cluster. Methods return at once: they record a wish or read what was last seen.
 
     All raise ``TemporaryError`` where the cluster does not answer and ``PermanentError`` where it refuses.
     """
+
+    def prepare(self, handle: str, tenancy: Tenancy) -> None:
+        """Have the place where a service lives; called before anything else is asked for it."""
+        ...
 
     def ensure_secrets(self, handle: str, secrets: Iterable[GeneratedSecret]) -> None:
         """Make what is missing or has a risen rotation; leave the rest untouched."""

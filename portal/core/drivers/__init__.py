@@ -21,6 +21,7 @@ from portal.core.drivers.answers import (
     Observation,
     Snippet,
 )
+from portal.core.drivers.kubernetes import ObjectKind, Rendered
 from portal.core.drivers.units import (
     Command,
     Companion,
@@ -66,10 +67,12 @@ __all__ = [
     "Limits",
     "LinkView",
     "LocalDriver",
+    "ObjectKind",
     "Observation",
     "Origin",
     "Phase",
     "Probe",
+    "Rendered",
     "Run",
     "RunResult",
     "Sampler",
@@ -93,13 +96,20 @@ class LocalDriver(Protocol):
 
 
 class KubernetesDriver(Protocol):
-    """Translates a view to manifests, and the objects that are there to conditions."""
+    """Translates a view to manifests, and the objects that are there to conditions (``drivers.kubernetes``)."""
 
-    def render(self, view: View) -> list[dict[str, Any] | GeneratedSecret | Run]: ...
+    kinds: tuple[ObjectKind, ...]  # all that it may render, which are watched: sold only where they are served
+    operator: str  # who serves them, with version and what else has to be there: told to operators
+
+    def render(self, view: View) -> list[Rendered]: ...
 
     def observe(self, view: View, objects: list[dict[str, Any]]) -> Observation: ...
 
     def connect(self, view: View) -> tuple[Connection, ...]: ...
+
+    def pods(self, handle: str) -> str:
+        """Return the label selector of the pods that serve it, for logs, events and metrics."""
+        ...
 
 
 class Batching(Protocol):

@@ -85,3 +85,5 @@ class Connection:
     environment: Mapping[str, str] = field(default_factory=dict)
     snippets: tuple[Snippet, ...] = ()
     main: bool = False
+    # Secret and key that hold the certificate to verify by, where that is the service's own and not the region's.
+    authority: tuple[str, str] | None = None

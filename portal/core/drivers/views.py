@@ -84,6 +84,8 @@ class View:
     origin: Origin | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     batches: Mapping[str, int] = field(default_factory=dict)  # kind -> revision of its document that is asked for
+    namespace: str = ""  # on Kubernetes
+    settings: Mapping[str, Any] = field(default_factory=dict)  # the cluster's: storage class, image catalog …
 
     def of_kind(self, kind: str) -> tuple[ChildView, ...]:
         """Return the children of one kind, oldest first."""

@@ -83,6 +83,7 @@ def _drive(resource: Resource, seen: View, backend: Backend) -> Observation:
     """Render, apply, read and observe."""
     driver = resource.offering.drivers[resource.cluster.kind]
     rendered = driver.render(seen)
+    backend.prepare(resource.handle, view.tenancy(resource))
     backend.ensure_secrets(resource.handle, secrets_of(rendered))
     batches.send(resource, seen, backend)
     backend.apply(Wanted(resource.handle, resource.fence, resource.generation, rendered))

@@ -4,6 +4,7 @@ import uuid
 
 from django.db.models import prefetch_related_objects
 
+from portal.clusters.backends.base import Tenancy
 from portal.core import specs
 from portal.core.drivers import ChildView, LinkView, Origin, View
 from portal.core.offerings import Offering
@@ -37,7 +38,22 @@ def build(resource: Resource, children: list[Child], *, running: bool) -> View:
         origin=_origin(resource),
         facts=resource.facts,
         batches=batches_of(resource),
+        namespace=namespace_of(resource),
+        settings=resource.cluster.settings,
     )
+
+
+def namespace_of(resource: Resource) -> str:
+    """Return where a service lives on Kubernetes: with the others of its project, or by itself."""
+    if resource.offering.isolation == "service":
+        return f"svc-{resource.handle}"
+    return f"prj-{resource.project_id.hex[-16:]}"
+
+
+def tenancy(resource: Resource) -> Tenancy:
+    """Return whose namespace that is."""
+    own = resource.offering.isolation == "service"
+    return Tenancy(namespace_of(resource), resource.project.organization_id, resource.project_id, own)
 
 
 def batches_of(resource: Resource) -> dict[str, int]:

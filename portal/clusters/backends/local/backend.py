@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from django.conf import settings
 
-from portal.clusters.backends.base import LogLine, Series, Wanted
+from portal.clusters.backends.base import LogLine, Series, Tenancy, Wanted
 from portal.clusters.backends.local import codec, discovery, files, logread, proc, render
 from portal.clusters.backends.local.certificates import Authority
 from portal.clusters.backends.local.layout import Home, Wish
@@ -43,6 +43,9 @@ class LocalBackend:
         return Home(self._data, handle)
 
     # ---- wishes ------------------------------------------------------------------------------------------------------
+
+    def prepare(self, handle: str, tenancy: Tenancy) -> None:
+        """Nothing: each service has a directory of its own, which is made with its first file."""
 
     def ensure_secrets(self, handle: str, secrets: Iterable[GeneratedSecret]) -> None:
         home = self._home(handle)
