@@ -80,7 +80,7 @@
     const chart = new window.uPlot({
       width: plot.clientWidth, height: plot.clientHeight, legend: { show: false }, padding: [8, 8, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "charts" } },
-      scales: { y: { range: (u, low, high) => [Math.min(0, low ?? 0), unit === "percent" ? 100 : Math.max((high ?? 1) * 1.1, 1)] } },
+      scales: { x: { range: span }, y: { range: (u, low, high) => [Math.min(0, low ?? 0), unit === "percent" ? 100 : Math.max((high ?? 1) * 1.1, 1)] } },
       axes: [{ ...axis, grid: { show: false }, size: 28, space: 80, values: clock }, { ...axis, size: 64, space: 36, ...(unit === "bytes" ? { incrs: BINARY } : {}), values: (u, ticks) => ticks.map((tick) => write(tick, unit)) }],
       series: [{}, ...series],
       plugins: [tooltip(plot, names, unit)],
@@ -95,6 +95,8 @@
       if (chart && target.clientWidth && target.clientWidth !== chart.width) chart.setSize({ width: target.clientWidth, height: target.clientHeight });
     }
   });
+  // A minute at least: of a single number the library would make an axis that begins in 1970.
+  const span = (u, low, high) => (high - low < 60 ? [high - 60, high] : [low, high]);
   // Hours within a day and a half, days beyond it.
   function clock(u, ticks) {
     const long = u.scales.x.max - u.scales.x.min > 129600;

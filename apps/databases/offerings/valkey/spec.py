@@ -3,14 +3,24 @@
 Engine parameters are an allow-list of typed fields; a text never reaches the engine's configuration as it is.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field
 
 from portal.core.specs import Spec, spec_field
 
 Persistence = Literal["none", "rdb", "aof", "both"]
+Policy = Literal[
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+]
 MOST_REPLICAS = 2
 # What a pattern of keys or channels may hold: it stands between spaces in the engine's file of users.
 Pattern = Annotated[str, Field(pattern=r"^[^\s\x00-\x20\x7f]+$", min_length=1, max_length=200)]
@@ -27,28 +37,31 @@ class ValkeySpec(Spec):
             "none: a restart, also by a change of plan, replicas or release, begins empty; rdb: a snapshot every few "
             "minutes; aof: a log of every write; both: both."
         ),
+        choices=(
+            ("aof", gettext_lazy("Log of every write (aof)")),
+            ("rdb", gettext_lazy("Snapshots (rdb)")),
+            ("both", gettext_lazy("Log and snapshots (both)")),
+            ("none", gettext_lazy("None")),
+        ),
     )
     appendfsync: Literal["always", "everysec", "no"] = spec_field(
         "everysec",
         title=gettext_noop("Writing out the log"),
         help=gettext_noop("With aof: before each answer, once a second, or when the machine likes to (appendfsync)."),
+        choices=(
+            ("everysec", gettext_lazy("Once a second (everysec)")),
+            ("always", gettext_lazy("Before each answer (always)")),
+            ("no", gettext_lazy("When the machine likes to (no)")),
+        ),
         advanced=True,
     )
-    maxmemory_policy: Literal[
-        "noeviction",
-        "allkeys-lru",
-        "allkeys-lfu",
-        "allkeys-random",
-        "volatile-lru",
-        "volatile-lfu",
-        "volatile-random",
-        "volatile-ttl",
-    ] = spec_field(
+    maxmemory_policy: Policy = spec_field(
         "noeviction",
         title=gettext_noop("When memory is full"),
         help=gettext_noop(
             "noeviction refuses writes; the others remove keys: of all, or (volatile) of those with a time to live."
         ),
+        choices=tuple((policy, policy) for policy in get_args(Policy)),  # as the engine writes them
     )
     disk_gib: int | None = spec_field(
         None,
