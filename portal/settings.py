@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.providers import provider_apps
 from portal.bootstrap import paths
-from portal.core.environment import boolean, database, families, items, secret_key
+from portal.core.environment import boolean, database, families, items, networks, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ARCHIPEL_DATA = paths.data_directory(BASE_DIR)
@@ -27,6 +27,7 @@ ALLOWED_HOSTS = items("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = items("CSRF_TRUSTED_ORIGINS", [])
 BASE_URL = os.environ.get("BASE_URL", f"http://127.0.0.1:{os.environ.get('ARCHIPEL_PORT', '8000')}")
 SECURE = BASE_URL.startswith("https://")
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES")  # whose word on address and scheme is believed
 
 # ---- applications ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -62,6 +63,7 @@ INSTALLED_APPS = [
     *families(BASE_DIR / "apps"),
 ]
 MIDDLEWARE = [
+    "portal.core.proxies.client_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.core.compression.Compression",
@@ -125,7 +127,6 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"
-ALLAUTH_TRUSTED_PROXY_COUNT = int(boolean("TRUST_PROXY"))  # tries are counted by the address before the proxy
 SIGN_UP = boolean("SIGN_UP", default=True)  # whether strangers may make accounts; who is invited always may
 ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -142,6 +143,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds, as accounts/reauthentication.py
 ACCOUNT_FORMS = {
     "signup": "portal.accounts.factor_forms.SignUpForm",
+    "change_password": "portal.accounts.factor_forms.NewPasswordForm",
     "reset_password": "portal.accounts.factor_forms.ForgottenPasswordForm",
 }
 MFA_ADAPTER = "portal.accounts.factor_adapter.FactorAdapter"
@@ -270,7 +272,7 @@ SECURE_SSL_REDIRECT = SECURE
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from inside, without the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if boolean("TRUST_PROXY") else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 

@@ -30,3 +30,21 @@ class PostgresqlService(Resource):
         proxy = True
         verbose_name = _("PostgreSQL service")
         verbose_name_plural = _("PostgreSQL services")
+
+
+class ValkeyManager(Manager):
+    """Keeps to the services of this offering."""
+
+    def get_queryset(self) -> ResourceQuerySet:
+        return ResourceQuerySet(self.model, using=self._db).filter(offering_slug="valkey")
+
+
+class ValkeyService(Resource):
+    """A Valkey: the same row as its ``Resource``."""
+
+    objects = ValkeyManager()  # type: ignore[assignment,misc]
+
+    class Meta:
+        proxy = True
+        verbose_name = _("Valkey service")
+        verbose_name_plural = _("Valkey services")

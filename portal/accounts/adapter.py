@@ -52,6 +52,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             super().login(request, user)
             trail.signed_in(request, user)
 
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Write down a wrong password of somebody who is in; signing in goes by a view of our own."""
+        if isinstance(request.user, User):
+            trail.not_proven(request, request.user, "user.reauthenticate")
+
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Signing in is a proof too, as long as it is recent; allauth counts only those given again."""
         return not reauthentication.is_recent(self.request)

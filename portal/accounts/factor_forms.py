@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allauth.account.forms import ResetPasswordForm, SignupForm
+from allauth.account.forms import ChangePasswordForm, ResetPasswordForm, SignupForm
 from allauth.core import context
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY, generate_totp_secret
@@ -10,7 +10,7 @@ from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts import signup
+from portal.accounts import signup, trail
 from portal.accounts.adapter import AccountAdapter
 from portal.accounts.models import User
 from portal.core import vault
@@ -59,6 +59,16 @@ class SignUpForm(SignupForm):  # type: ignore[misc]
         if not signup.is_open_for(context.request, self.cleaned_data["email"]):
             raise AccountAdapter().validation_error("by_invitation")
         return str(super().clean_email())
+
+
+class NewPasswordForm(ChangePasswordForm):  # type: ignore[misc]
+    def clean_oldpassword(self) -> str:
+        """Write down who did not know the old one."""
+        try:
+            return str(super().clean_oldpassword())
+        except forms.ValidationError:
+            trail.not_proven(context.request, self.user, "user.password_change")
+            raise
 
 
 class ForgottenPasswordForm(ResetPasswordForm):  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """What operators do for people who ask for help: take a lost second factor off, end all sessions. Each with a reason.
 
-It stands in the log of the platform, where the person reads it, and in that of each organization they belong to.
+It stands in the log of the platform, where the person reads it, and in that of each organization they belong to. A
+factor that goes is told to the person as well: whoever asked for it may have been somebody else.
 """
 
 import uuid
@@ -8,6 +9,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.accounts import sessions
@@ -15,6 +17,7 @@ from portal.accounts.models import User
 from portal.audit import actions as audit
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, conflict, invalid, permission_denied
+from portal.notify import actions as notify
 
 
 @transaction.atomic
@@ -30,6 +33,10 @@ def reset_second_factor(actor: Actor, user: User, *, reason: str) -> None:
     Authenticator.objects.filter(user=user).delete()
     ended = sessions.end_all(user)
     _record(actor, user, "user.factor_reset", {"factors": [kinds, []], "sessions": [ended, 0]}, reason)
+    said = _("An operator took your second factor off and ended your sessions, for this reason: %(reason)s")
+    notify.tell(
+        [user.id], "security", params={"what": said % {"reason": reason.strip()}}, link=reverse("account_security")
+    )
 
 
 @transaction.atomic

@@ -1,8 +1,12 @@
-"""Asks again who it is before harm is done: views that reveal, destroy or give rights are marked ``@recently``."""
+"""Asks again who it is before harm is done: views that reveal, destroy or give rights are marked ``@recently``.
+
+Their twins in the API call ``require_recent``.
+"""
 
 import time
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -12,9 +16,12 @@ from allauth.account.internal.flows.reauthentication import get_reauthentication
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
+from rest_framework.request import Request
 
-from portal.accounts.models import User
+from portal.accounts.models import ApiToken, User
+from portal.core.errors import Problem
 from portal.core.htmx import Arguments, wants_partial
 
 Answer = TypeVar("Answer", bound=HttpResponseBase)
@@ -37,7 +44,22 @@ def recently(
     return guarded
 
 
-def is_recent(request: HttpRequest) -> bool:
+def require_recent(request: Request) -> None:
+    """Ask of a call of the API what its page in the console asks: a token is a proof by itself, a session for a while.
+
+    Raises Problem ``reauthentication_required`` (403), whose ``confirm_url`` is the page to confirm it on. Called once
+    access is clear, so that a stranger is told nothing by it.
+    """
+    if isinstance(request.auth, ApiToken) or is_recent(request):
+        return
+    where = f"{settings.BASE_URL}{_way_to_confirm(request)['url']}"
+    detail = _("Signing in is too long ago for this. Confirm at %(url)s that it is you, then send it again.")
+    raise Problem(
+        "reauthentication_required", HTTPStatus.FORBIDDEN, detail % {"url": where}, extra={"confirm_url": where}
+    )
+
+
+def is_recent(request: HttpRequest | Request) -> bool:
     """Tell whether this session's person has signed in, or proven themselves again, lately enough for harm."""
     user = request.user
     if not isinstance(user, User):
@@ -54,9 +76,14 @@ def can_prove(user: User) -> bool:
 
 def ask_again(request: HttpRequest) -> HttpResponse:
     """Lead somebody to prove who they are, and then back to where they are now."""
-    methods: list[dict[str, Any]] = get_adapter().get_reauthentication_methods(request.user)
-    url = f"{methods[0]['url']}?{urlencode({'next': _here(request)})}"
+    url = f"{_way_to_confirm(request)['url']}?{urlencode({'next': _here(request)})}"
     return HttpResponseClientRedirect(url) if wants_partial(request) else HttpResponseRedirect(url)
+
+
+def _way_to_confirm(request: HttpRequest | Request) -> dict[str, Any]:
+    """Return the first of the ways in which somebody can prove who they are: its ``url`` is a path."""
+    methods: list[dict[str, Any]] = get_adapter().get_reauthentication_methods(request.user)
+    return methods[0]
 
 
 def _here(request: HttpRequest) -> str:

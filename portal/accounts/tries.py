@@ -1,4 +1,4 @@
-"""Counts tries at signing in, by address and by mail address, and says when there were too many."""
+"""Counts tries at signing in, by address and by mail address, and says when there were too many; also for the log."""
 
 from http import HTTPStatus
 
@@ -11,6 +11,7 @@ from portal.core.errors import Problem
 WINDOW = 15 * 60  # seconds
 PER_ADDRESS = 30
 PER_EMAIL = 10
+ROWS, ROWS_OF_NOBODY = 2000, 200  # of the audit log in a window, so that nobody fills it
 
 
 def count_try(*, address: str, email: str) -> None:
@@ -19,6 +20,14 @@ def count_try(*, address: str, email: str) -> None:
     if by_address > PER_ADDRESS or by_email > PER_EMAIL:
         detail = _("Too many tries. Wait fifteen minutes, then try again.")
         raise Problem("rate_limited", HTTPStatus.TOO_MANY_REQUESTS, detail, retryable=True)
+
+
+def is_worth_a_row(*, somebody: bool) -> bool:
+    """Tell whether a try in vain still goes into the audit log: at an account that is there, or at none.
+
+    The two are counted apart, so that noise about nobody hides no attack on somebody.
+    """
+    return _count(f"rows:{somebody}") <= (ROWS if somebody else ROWS_OF_NOBODY)
 
 
 def forget_tries(*, email: str) -> None:

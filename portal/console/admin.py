@@ -16,12 +16,13 @@ from django.views.decorators.cache import never_cache
 
 from portal.accounts.actors import actor_of
 from portal.clusters.models import Region
-from portal.core.admin import ReadOnlyAdmin, ReadOnlyInline, is_operator, require_operator
+from portal.core.admin import ReadOnlyAdmin, ReadOnlyInline, is_operator, operator_action, require_operator
 from portal.core.attention import needs_a_look
 from portal.core.errors import Problem
 from portal.core.forms import show_problem
 from portal.core.operator_forms import OperatorForm, operator_form
 from portal.notify.actions import announcements
+from portal.notify.actions.mails import retry_mail
 from portal.notify.actions.reading import read_mail
 from portal.notify.models import Announcement, AnnouncementUpdate, Mail, Webhook
 from portal.projects.models import Organization
@@ -193,6 +194,12 @@ def _read(request: HttpRequest, model_admin: ReadOnlyAdmin, rows: QuerySet[Mail]
     return render(request, "admin/mail.html" if text else "admin/act.html", context, status=422 if form.errors else 200)
 
 
+@operator_action(gettext_lazy("Try again"))
+def try_again(request: HttpRequest, mail: Mail, reason: str) -> None:
+    """Have a mail sent once more that failed, or that was kept while there was no server."""
+    retry_mail(actor_of(request), mail, reason=reason)
+
+
 @admin.register(Mail)
 class MailAdmin(ReadOnlyAdmin):
     """The outbox. What a mail says is shown on an explicit click, one by one, with a reason."""
@@ -204,7 +211,7 @@ class MailAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     fields = ("recipient", "subject", "state", "attempts", "next_at", "error", "created_at", "sent_at")
     readonly_fields = ("created_at",)
-    actions = (read,)
+    actions = (read, try_again)
 
 
 @admin.register(Webhook)

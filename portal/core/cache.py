@@ -23,6 +23,13 @@ class ForgivingCache(RedisCache):
     def set(self, *args: Any, **kwargs: Any) -> None:
         self._try(super().set, None, *args, **kwargs)
 
+    def incr(self, *args: Any, **kwargs: Any) -> int:
+        """Raise ValueError, as for what is not stored, while the server is down."""
+        count: int | None = self._try(super().incr, None, *args, **kwargs)
+        if count is None:
+            raise ValueError("the cache does not answer")
+        return count
+
     def touch(self, *args: Any, **kwargs: Any) -> bool:
         return self._try(super().touch, False, *args, **kwargs)
 

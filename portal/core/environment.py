@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,14 @@ def items(name: str, default: list[str]) -> list[str]:
     """Return a comma-separated variable as a list."""
     value = os.environ.get(name)
     return default if value is None else [item.strip() for item in value.split(",") if item.strip()]
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Return a comma-separated variable as networks; an address is one too. Raises ImproperlyConfigured."""
+    try:
+        return [ip_network(item, strict=False) for item in items(name, [])]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}. Give addresses or networks, such as 10.0.0.0/8.") from error
 
 
 def families(folder: Path) -> list[str]:

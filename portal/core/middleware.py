@@ -1,6 +1,6 @@
 """What every request passes: an id of its own, the content security policy, and problems turned into answers.
 
-Headers in which a proxy might name a user, an address or a host are not read here or anywhere else.
+Headers in which a proxy might name a user or a host are read nowhere, an address and a scheme in ``proxies`` alone.
 """
 
 import re

@@ -73,6 +73,8 @@ def actor_name(event: AuditEvent) -> str:
     """Return who did it: a mail address for the reader's own people, the provider's people as such."""
     if event.actor_kind == "system":
         return "Archipel"
+    if event.actor_kind == "anonymous":
+        return _("Somebody not signed in")
     email, by_provider = getattr(event, "actor_email", None), getattr(event, "by_provider", False)
     return email or (_("Provider") if by_provider else _("Somebody who left"))
 

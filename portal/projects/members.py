@@ -7,18 +7,15 @@ from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 from portal.core.actors import Actor
-from portal.core.errors import FieldError, escape, invalid
+from portal.core.errors import FieldError, Problem, escape, invalid
 from portal.projects import access, actions, inviting
 from portal.projects.models import Organization, Project, ProjectRole
 
 
-def add_member(actor: Actor, *, project: Project, email: str, organization_role: str, project_role: str) -> User:
-    """Give somebody who has an account here roles in the project and, if they are new to it, in its organization.
-
-    Raises as ``check_addition``.
-    """
-    user, role = check_addition(actor, project=project, email=email, organization_role=organization_role)
-    set_roles(actor, project=project, user=user, organization_role=role, project_role=project_role or None)
+def add_member(actor: Actor, *, project: Project, email: str, project_role: str | None) -> User:
+    """Give somebody of the organization a role in the project. Raises as ``find_member`` and ``set_roles``."""
+    user = find_member(actor, project=project, email=email)
+    set_roles(actor, project=project, user=user, organization_role=None, project_role=project_role or None)
     return user
 
 
@@ -31,13 +28,11 @@ def add_or_invite(
     """
     access.require(actor, project, "project.members", on=project.slug)
     organization = project.organization
-    user = User.objects.filter(email__iexact=email, memberships__organization=organization, is_active=True).first()
-    if user is not None:
+    if (user := _member(organization, email)) is not None:
         set_roles(actor, project=project, user=user, organization_role=None, project_role=project_role or None)
         return None
     if not inviting.givable_roles(actor, organization):
-        detail = _("Nobody of %(organization)s has this address. Ask an admin of it to invite them.")
-        raise invalid(FieldError("/email", "not_a_member", detail % {"organization": organization.name}))
+        raise _not_a_member(organization)
     roles = {project.slug: project_role} if project_role else {}
     return inviting.invite(actor, organization=organization, email=email, role=organization_role, project_roles=roles)
 
@@ -68,21 +63,17 @@ def set_all_roles(
             actions.set_project_role(actor, project=projects[slug], user=user, role=role or None)
 
 
-def check_addition(actor: Actor, *, project: Project, email: str, organization_role: str) -> tuple[User, str | None]:
-    """Return the person and the role that they need in the organization, if the actor may add them.
+def find_member(actor: Actor, *, project: Project, email: str) -> User:
+    """Return the one of the organization's people who has this address.
 
-    A project's admin adds people of the organization; somebody new to it takes the organization's admin.
-    Raises Problem: ``permission_denied``, ``invalid_arguments``.
+    The answer is the same for every other address: nobody finds out by it who has an account here. Raises Problem:
+    ``permission_denied``, ``invalid_arguments``.
     """
     access.require(actor, project, "project.members", on=project.slug)
-    user = User.objects.filter(email__iexact=email, is_active=True, machine_of=None).first()
+    user = _member(project.organization, email)
     if user is None:
-        detail = _("Nobody here has this address. Ask your operator to make an account first.")
-        raise invalid(FieldError("/email", "unknown", detail))
-    if actions.role_in_organization(project.organization, user) is not None:
-        return user, None
-    actions.check_membership(actor, organization=project.organization, user=user, role=organization_role)
-    return user, organization_role
+        raise _not_a_member(project.organization)
+    return user
 
 
 def set_roles(
@@ -103,3 +94,13 @@ def set_roles(
             actions.set_membership(actor, organization=organization, user=user, role=organization_role)
         if project_role is not None:
             actions.set_project_role(actor, project=project, user=user, role=project_role or None)
+
+
+def _member(organization: Organization, email: str) -> User | None:
+    people = User.objects.filter(memberships__organization=organization, is_active=True, machine_of=None)
+    return people.filter(email__iexact=email).first()
+
+
+def _not_a_member(organization: Organization) -> Problem:
+    detail = _("Nobody of %(organization)s has this address. Ask an admin of it to invite them.")
+    return invalid(FieldError("/email", "not_a_member", detail % {"organization": organization.name}))

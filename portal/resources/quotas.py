@@ -136,19 +136,20 @@ def _used(project: Project, asked: Sequence[tuple[str, str]]) -> dict[tuple[str,
     living, here = Resource.objects.living(), Q(project=project)
     is_wide = any(not place for place, _name in asked)
     rows = living.filter(Q(project__organization=project.organization_id) if is_wide else here)
-    sums = {f"n{n}": _sum(name, here if place else Q()) for n, (place, name) in enumerate(asked)}
+    sums = {f"n{n}": _sum(name, here if place and is_wide else Q()) for n, (place, name) in enumerate(asked)}
     found = rows.aggregate(**sums)
     return {key: Decimal(found[f"n{n}"]) for n, key in enumerate(asked)}
 
 
 def _sum(name: str, where: Q) -> Count | Coalesce:
+    """Return the aggregate of one resource, of columns that the index ``counted`` holds: no row is looked at."""
     if name in COLUMNS:
         return Coalesce(Sum(name, filter=where or None), Value(0), output_field=DecimalField())
     family = name.partition(":")[2]
     if family:
         sold = [slug for slug, offering in registry.offerings().items() if offering.family == family]
         where = where & Q(offering_slug__in=sold)
-    return Count("pk", filter=where or None)
+    return Count("project_id", filter=where) if where else Count("*")
 
 
 def _add(found: Amounts, offering: Offering, plan: Plan, spec: Spec) -> None:

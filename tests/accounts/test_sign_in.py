@@ -140,7 +140,48 @@ def test_a_password_signs_in_and_a_wrong_one_does_not(owner: User) -> None:
     assert "belong together" in wrong.content.decode()
     right = client.post("/sign-in?next=/audit", {"email": owner.email.upper(), "password": "correct horse battery"})
     assert (right.status_code, right["Location"]) == (302, "/audit")
-    assert AuditEvent.objects.get(action="user.sign_in").reason == "password"
+    assert AuditEvent.objects.get(action="user.sign_in", outcome="done").reason == "password"
+
+
+def test_a_wrong_password_is_on_record_without_what_was_typed(owner: User, client_of: Callable[[User], Client]) -> None:
+    client = Client()
+    assert client.post("/sign-in", {"email": owner.email.upper(), "password": "canary-word"}).status_code == 422
+    assert client.post("/sign-in", {"email": "nobody@x.example", "password": "canary-word"}).status_code == 422
+    known, unknown = AuditEvent.objects.filter(action="user.sign_in").order_by("id")
+    for row in (known, unknown):
+        assert (row.outcome, row.reason, row.actor_kind, row.actor_id) == ("denied", "password", "anonymous", None)
+        assert (row.target_kind, row.target_name, row.changes, row.address) == ("user", "", {}, "127.0.0.1")
+        assert not any(word in str(row.__dict__) for word in ("@", "canary", "nobody", "acme"))
+    assert (known.target_id, unknown.target_id) == (owner.id, None)
+    page = client_of(owner).get("/audit?outcome=denied").content.decode()
+    assert page.count("Somebody not signed in") == 1
+
+
+def test_nobody_fills_the_log_with_wrong_passwords(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "ROWS_OF_NOBODY", 3)
+    client = Client()
+    for number in range(5):
+        client.post("/sign-in", {"email": f"nobody{number}@x.example", "password": "nope"})
+    assert AuditEvent.objects.count() == 3
+    for _try in range(tries.PER_EMAIL + 5):
+        client.post("/sign-in", {"email": owner.email, "password": "nope"})
+    assert AuditEvent.objects.filter(target_id=owner.id).count() == tries.PER_EMAIL
+
+
+def test_a_wrong_password_of_somebody_who_is_in_is_on_record(owner: User, client_of: Callable[[User], Client]) -> None:
+    owner.set_password("correct horse battery")
+    owner.save()
+    client = client_of(owner)
+    assert client.post("/account/confirm", {"password": "nope"}).status_code == 422
+    form = {"oldpassword": "nope", "password1": "another horse battery", "password2": "another horse battery"}
+    assert client.post("/account/password", form).status_code == 422
+    rows = AuditEvent.objects.filter(outcome="denied").order_by("id")
+    assert [(row.action, row.actor_id, row.reason) for row in rows] == [
+        ("user.reauthenticate", owner.id, "password"),
+        ("user.password_change", owner.id, "password"),
+    ]
+    assert client.post("/account/confirm", {"password": "correct horse battery"}).status_code == 302
+    assert rows.count() == 2
 
 
 def test_somebody_without_a_password_does_not_get_in_by_one(owner: User) -> None:

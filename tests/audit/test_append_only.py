@@ -78,6 +78,18 @@ def test_an_erased_address_leaves_the_chain_whole_and_its_commitment() -> None:
     assert erasing.erase_addresses(first.actor_id) == 0  # type: ignore[arg-type]
 
 
+def test_where_somebody_tried_in_vain_at_an_account_goes_with_it() -> None:
+    person, other = uuid.uuid4(), uuid.uuid4()
+    for target in (person, other, None):
+        AuditEvent.objects.create(
+            actor_kind="anonymous", action="user.sign_in", target_kind="user", target_id=target, address="192.0.2.7"
+        )
+    assert erasing.erase_addresses(person) == 1
+    assert AuditEvent.objects.get(target_id=person).address == ""
+    assert set(AuditEvent.objects.exclude(target_id=person).values_list("address", flat=True)) == {"192.0.2.7"}
+    assert verifying.verify_chain(None).flaws == []
+
+
 def test_an_erased_address_that_somebody_fills_again_is_found() -> None:
     forging.write(2, KEY)
     sealing.seal_all()

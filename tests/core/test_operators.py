@@ -11,6 +11,7 @@ from django.core import mail
 from django.core.mail import get_connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
@@ -148,8 +149,14 @@ def test_a_lost_factor_is_taken_off_and_the_person_reads_it(
     told = ("user.factor_reset", "Provider", "Lost the phone, proved by call")
     assert told in says(client_of(viewer))
     assert told in says(client_of(owner))  # it touches their organization
+    [sent] = mail.outbox
+    assert sent.to == [viewer.email]
+    assert "took your second factor off" in sent.body
+    assert "Lost the phone, proved by call" in sent.body
+    assert "took your second factor off" in client_of(viewer).get("/notifications").content.decode()
     own = act(console, USERS, "reset_factor", operator, reason="mine")
     assert "does not allow" in own.content.decode()
+    assert len(mail.outbox) == 1
     assert AuditEvent.objects.filter(action="user.factor_reset", outcome="denied").count() == 1
 
 
@@ -297,3 +304,21 @@ def test_a_mail_is_read_one_by_one_with_a_reason_and_recorded(
     assert client_of(support).get(page).status_code == 403
     act(client_of(support), page, "read", row, reason="x")
     assert AuditEvent.objects.filter(action="mail.read").count() == 1
+
+
+def test_a_mail_that_failed_is_tried_again_with_a_reason(
+    console: Client, support: User, client_of: ClientOf, settings: Settings
+) -> None:
+    row = Mail.objects.create(recipient="jo@acme.example", subject="Join us", state="failed", attempts=8, sealed="x")
+    page, again = "/admin/notify/mail/", "Try again"
+    assert again in console.get(f"{page}{row.pk}/change/").content.decode()
+    assert "EMAIL_HOST is not set" in act(console, page, "try_again", row, reason="why not").content.decode()
+    settings.EMAIL_HOST = "mail.example"
+    assert act(console, page, "try_again", row, reason=" ").status_code == 422
+    act(client_of(support), page, "try_again", row, reason="x")
+    assert Mail.objects.get().state == "failed"
+    assert "Done" in act(console, page, "try_again", row, reason="The server is back").content.decode()
+    assert (Mail.objects.get().state, Mail.objects.get().attempts) == ("queued", 0)
+    event = AuditEvent.objects.get(action="mail.retry")
+    assert (event.target_id, event.reason, event.outcome) == (row.id, "The server is back", "done")
+    assert "on its way" in act(console, page, "try_again", row, reason="twice").content.decode()

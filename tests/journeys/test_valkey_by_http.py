@@ -209,6 +209,10 @@ def test_the_order_command_prints_a_uri_and_nothing_is_left_of_a_wiped_service(i
     before = directories(instance)
     uri = instance.manage("order", "valkey", "vk-by-shell", "--plan", "free", "--wait").strip().splitlines()[-1]
     assert uri.startswith("rediss://")
+    client = redis.Redis.from_url(uri, decode_responses=True)  # as it stands: the file it names verifies the server
+    assert client.set("by", "shell")
+    assert client.get("by") == "shell"
+    client.close()
     items = api.ok("GET", "/api/v1/services?limit=200")["items"]
     wipe(api, next(item["id"] for item in items if item["name"] == "vk-by-shell"))
     assert directories(instance) == before

@@ -138,7 +138,7 @@ API: dict[str, Route] = {
     ),
     "api/v1/projects/<project>": Route({"GET": project()}),
     "api/v1/projects/<project>/members": Route(
-        {"GET": project(), "POST": project("project.members", email="member@acme.example", **ROLES)}
+        {"GET": project(), "POST": project("project.members", email="member@acme.example", project_role="viewer")}
     ),
     "api/v1/projects/<project>/members/<member>": Route(
         {"PATCH": project("project.members", **ROLES), "DELETE": Rule(member_away)}

@@ -240,7 +240,16 @@ def test_the_access_log_of_the_web_processes_holds_no_key() -> None:
     assert "canary" not in str(atoms)
 
 
-@pytest.mark.parametrize("text", ["FATAL: STATEMENT: ALTER ROLE a PASSWORD '{}'", "x" * 290 + "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FATAL: STATEMENT: ALTER ROLE a PASSWORD '{}'",
+        "x" * 290 + "{}",
+        "users.acl:4: Error in applying operation '>{}'. WARNING: Server is not started because of errors in ACL.",
+        ">>> 'primaryauth {}'",
+        "-WRONGPASS Unable to AUTH to PRIMARY: 'AUTH replication {}'",
+    ],
+)
 def test_the_last_words_of_an_engine_hold_no_secret(tmp_path: Any, text: str) -> None:
     secret = "canaryOfAnEngine0123456789"
     (tmp_path / "engine.log").write_text(f"start\n{text.format(secret)}\n")

@@ -182,26 +182,29 @@ def test_a_developer_gives_no_roles(developer: User, member: User, project: Proj
     assert AuditEvent.objects.get().outcome == "denied"
 
 
-def test_adding_somebody_sets_both_roles_or_neither(
-    admin: User, stranger: User, project: Project, actor_of: ActorOf
+def test_only_people_of_the_organization_are_added_to_a_project(
+    admin: User, member: User, stranger: User, project: Project, actor_of: ActorOf
 ) -> None:
-    def add(email: str, organization_role: str, project_role: str) -> User:
-        return members.add_member(
-            actor_of(admin),
-            project=project,
-            email=email,
-            organization_role=organization_role,
-            project_role=project_role,
-        )
+    def add(email: str) -> User:
+        return members.add_member(actor_of(admin), project=project, email=email, project_role="developer")
 
-    with pytest.raises(Problem, match="permission_denied"):
-        add(stranger.email, "owner", "developer")
-    with pytest.raises(Problem, match="invalid_arguments"):
-        add("nobody@example.org", "member", "developer")
+    for address in (stranger.email, "nobody@example.org"):
+        with pytest.raises(Problem, match="invalid_arguments"):
+            add(address)
     assert not project.memberships.filter(user=stranger).exists()
-    add(stranger.email.upper(), "member", "developer")
-    assert project.memberships.get(user=stranger).role == "developer"
-    assert project.organization.memberships.get(user=stranger).role == "member"
+    add(member.email.upper())
+    assert project.memberships.get(user=member).role == "developer"
+    assert project.organization.memberships.get(user=member).role == "member"
+
+
+def test_roles_are_set_both_or_neither(admin: User, member: User, project: Project, actor_of: ActorOf) -> None:
+    both = {"organization_role": "owner", "project_role": "developer"}
+    with pytest.raises(Problem, match="permission_denied"):
+        members.set_roles(actor_of(admin), project=project, user=member, **both)
+    assert not project.memberships.filter(user=member).exists()
+    members.set_roles(actor_of(admin), project=project, user=member, **{**both, "organization_role": "auditor"})
+    assert project.memberships.get(user=member).role == "developer"
+    assert project.organization.memberships.get(user=member).role == "auditor"
 
 
 def test_audit_rows_hold_no_mail_address(owner: User, member: User, project: Project, actor_of: ActorOf) -> None:

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.projects.models import Membership, Organization, Project, ProjectMembership
+from tests.fixtures import person
 
 ApiOf = Callable[..., APIClient]
 API = "/api/v1"
@@ -164,12 +165,12 @@ def snapshot() -> list[Any]:
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
-def test_members_are_added_changed_and_removed(owner: User, stranger: User, project: Project, api_of: ApiOf) -> None:
+def test_members_are_added_changed_and_removed(owner: User, member: User, project: Project, api_of: ApiOf) -> None:
     client, path = api_of(owner), f"{API}/projects/acme-prod/members"
-    added = client.post(path, {"email": stranger.email, "project_role": "viewer"}, format="json")
+    added = client.post(path, {"email": member.email.upper(), "project_role": "viewer"}, format="json")
     assert added.status_code == 201
     assert (added.json()["organization_role"], added.json()["project_role"]) == ("member", "viewer")
-    one = f"{path}/{stranger.public_id}"
+    one = f"{path}/{member.public_id}"
     assert client.patch(one, {"project_role": "developer"}, format="json").json()["project_role"] == "developer"
     assert client.patch(one, {"organization_role": "billing"}, format="json").json()["project_role"] == "developer"
     assert client.patch(one, {"project_role": None}, format="json").json()["project_role"] is None
@@ -178,13 +179,32 @@ def test_members_are_added_changed_and_removed(owner: User, stranger: User, proj
 
 
 def test_an_admin_makes_no_owner_and_the_try_is_kept(
-    admin: User, stranger: User, project: Project, api_of: ApiOf
+    admin: User, member: User, project: Project, api_of: ApiOf
 ) -> None:
-    body, key = {"email": stranger.email, "organization_role": "owner"}, {"Idempotency-Key": "a"}
-    answer = api_of(admin).post(f"{API}/projects/acme-prod/members", body, format="json", headers=key)
-    assert answer.status_code == 403
+    one, wish = f"{API}/projects/acme-prod/members/{member.public_id}", {"organization_role": "owner"}
+    assert api_of(admin).patch(one, wish, format="json").status_code == 403
     assert AuditEvent.objects.get(outcome="denied").actor_id == admin.id
-    assert not project.organization.memberships.filter(user=stranger).exists()
+    assert project.organization.memberships.get(user=member).role == "member"
+
+
+def test_adding_tells_nobody_who_has_an_account_here(
+    owner: User, stranger: User, project: Project, api_of: ApiOf
+) -> None:
+    robot = User.objects.create_machine(name="robot", organization_id=project.organization_id)
+    Membership.objects.create(user=robot, organization=project.organization, role="member")
+    shut_out = person("gone@acme.example", project.organization, "member")
+    User.objects.filter(pk=shut_out.pk).update(is_active=False)
+    lead = person("lead@acme.example", project.organization, "member", project, "admin")
+    for user in (owner, lead):
+        bodies = []
+        for address in (stranger.email, "no-one@other.example", robot.email, shut_out.email):
+            client, key = api_of(user), {"Idempotency-Key": address}
+            answer = client.post(f"{API}/projects/acme-prod/members", {"email": address}, format="json", headers=key)
+            assert answer.status_code == 422
+            bodies.append({**answer.json(), "trace_id": ""})
+        assert [body["errors"][0]["code"] for body in bodies] == ["not_a_member"] * 4
+        assert all(body == bodies[0] for body in bodies)
+    assert not project.memberships.filter(user__in=[stranger, robot, shut_out]).exists()
 
 
 def test_viewers_see_who_shares_the_project_and_admins_see_everybody(

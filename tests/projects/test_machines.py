@@ -133,7 +133,7 @@ def test_it_is_no_member_among_people_and_never_an_owner(
     assert (
         api_of(owner).patch(f"/api/v1/projects/acme-prod/members/{disguised}", wish, format="json").status_code == 404
     )
-    added = {"email": machine.email, "organization_role": "owner"}
+    added = {"email": machine.email, "project_role": "admin"}
     assert api_of(owner).post("/api/v1/projects/acme-prod/members", added, format="json").status_code == 422
     with refused("last_owner"):
         actions.remove_membership(actor_of(owner), organization=organization, user=owner)

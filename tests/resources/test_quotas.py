@@ -222,3 +222,21 @@ def test_of_twenty_orders_at_once_as_many_pass_as_the_limit_has_room_for(
 
     assert codes(at_once(*map(one, range(20)))) == ["Operation"] * 10 + ["quota_exceeded"] * 10
     assert Resource.objects.living().count() == 10
+
+
+@pytest.mark.parametrize("limited", [(), ("services", "vcpu", "memory_mib", "storage_gib", "services:databases")])
+def test_counting_reads_the_index_and_no_row(order: Order, project: Project, limited: tuple[str, ...]) -> None:
+    order()
+    for resource in limited:
+        for place in (project, None):
+            Quota.objects.create(organization=project.organization, project=place, resource=resource, limit=1000)
+    with CaptureQueriesContext(connection) as seen:
+        found = quotas.effects(project, {}, {})
+    assert {effect.used for effect in found if effect.resource == "services"} == {1}
+    [counting] = [query["sql"] for query in seen.captured_queries if 'FROM "resources_resource"' in query["sql"]]
+    with connection.cursor() as cursor:
+        for way in ("seqscan", "bitmapscan"):  # which a table of one row would be read by
+            cursor.execute(f"SET LOCAL enable_{way} TO off")
+        cursor.execute(f"EXPLAIN {counting}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Index Only Scan using counted" in plan

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from portal.accounts import privacy
 from portal.accounts.actors import actor_of
 from portal.accounts.models import User
+from portal.accounts.reauthentication import require_recent
 from portal.core.api.pagination import known_parameters
 from portal.core.api.schema import BINARY, described
 from portal.core.errors import not_found
@@ -21,6 +22,7 @@ def data(request: Request) -> HttpResponseBase:
     known_parameters(request)
     if not isinstance(request.user, User):
         raise not_found()
+    require_recent(request)
     made = privacy.archive(actor_of(request), request.user)
     name = f"personal-data-{timezone.now():%Y%m%d}.zip"
     return FileResponse(made, as_attachment=True, filename=name, content_type="application/zip")

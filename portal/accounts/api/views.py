@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from portal.accounts import actions, queries
 from portal.accounts.actors import actor_of
 from portal.accounts.api.serializers import NewTokenAnswer, TokenAnswer, TokenBody, token_answer
+from portal.accounts.reauthentication import require_recent
 from portal.core.api.pagination import page
 from portal.core.api.schema import described
 from portal.core.api.serializers import read
@@ -35,6 +36,7 @@ def tokens(request: Request) -> Response:
         return page(request, queries.living_tokens(actor_of(request)), token_answer)
     actor = actor_of(request)
     actions.require_writing(actor, "token.create")
+    require_recent(request)
     body = read(request, TokenBody)
     token, plain = actions.create_token(actor, name=body["name"], scopes=body["scopes"], expires_at=body["expires_at"])
     answer = NewTokenAnswer(**token_answer(token), token=plain)

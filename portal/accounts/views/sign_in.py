@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.accounts import actions, signup, tries, ways_in
+from portal.accounts import actions, signup, trail, tries, ways_in
 from portal.accounts.actors import actor_of
 from portal.accounts.forms import PasswordForm
 from portal.accounts.models import User
@@ -87,6 +87,7 @@ def _person_by_password(request: HttpRequest, form: PasswordForm) -> tuple[int, 
         return problem.status, None
     user = authenticate(request, username=email, email=email, password=password)
     if not isinstance(user, User):
+        trail.wrong_password(request, email)
         form.add_error(None, _("Mail address and password don't belong together."))
         return 422, None
     tries.forget_tries(email=email)

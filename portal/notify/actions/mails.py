@@ -19,9 +19,9 @@ def retry_mail(actor: Actor, mail: Mail, *, reason: str) -> None:
     Raises Problem: ``permission_denied``, ``invalid_arguments`` without a reason, ``no_mail_server``, ``gone`` for one
     that was sent or is on its way.
     """
-    if not actor.is_operator:
-        audit.record(actor=actor, action="mail.retry", target_kind="mail", target_id=mail.id, outcome="denied")
-        raise permission_denied("provider.operate", "the outbox")
+    if not actor.is_operator or actor.scopes is not None:
+        problem = permission_denied("provider.operate", "the outbox")
+        raise audit.denied(problem, actor=actor, action="mail.retry", target_kind="mail", target_id=mail.id)
     if not reason.strip():
         raise invalid(FieldError("/reason", "required", _("Say why; it is read in the audit log.")))
     if not settings.EMAIL_HOST:

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from typing_extensions import TypedDict
 
 from portal.accounts.actors import actor_of
+from portal.accounts.reauthentication import require_recent
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import known_parameters
 from portal.core.api.schema import described
@@ -60,6 +61,7 @@ def organization_policy(request: Request, organization: str) -> Response:
     asked = access.access_organization(actor, organization, "organization.edit")
     known_parameters(request)
     if request.method == "PATCH":
+        require_recent(request)
         policy.set_policy(actor, asked, mfa_required=read(request, PolicyBody)["mfa_required"])
     return Response(_answer(asked))
 

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
+from portal.accounts.reauthentication import require_recent
 from portal.core.api.pagination import known_parameters, page
 from portal.core.api.schema import described
 from portal.core.api.serializers import NoBody, read
@@ -23,6 +24,7 @@ from portal.projects.api.shapes import (
     invitation_answer,
     issued_answer,
 )
+from portal.projects.models import OrganizationRole
 
 
 @described(
@@ -49,6 +51,8 @@ def invitations(request: Request, organization: str) -> Response:
         return page(request, inviting.visible_invitations(actor, found), invitation_answer)
     known_parameters(request)
     body = read(request, InvitationBody)
+    if body["role"] == OrganizationRole.OWNER:
+        require_recent(request)
     issued = inviting.invite(
         actor,
         organization=found,

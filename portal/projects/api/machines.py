@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
 from portal.accounts.queries import living_tokens_of
+from portal.accounts.reauthentication import require_recent
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import known_parameters, page
 from portal.core.api.schema import IDEMPOTENCY_KEY, described
@@ -95,6 +96,7 @@ def service_account_tokens(request: Request, organization: str, account: str) ->
     machine = machines.access_machine(actor, found, account)
     if request.method == "GET":
         return page(request, living_tokens_of(machine, actor.scopes), token_answer)
+    require_recent(request)
     known_parameters(request)
     token, plain = machines.make_token(actor, organization=found, machine=machine, **read(request, TokenBody))
     address = f"/api/v1/organizations/{found.public_id}/service-accounts/{machine.public_id}/tokens/{token.public_id}"

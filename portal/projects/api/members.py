@@ -6,19 +6,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
+from portal.accounts.reauthentication import require_recent
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import known_parameters, page_of
 from portal.core.api.schema import IDEMPOTENCY_KEY, described
 from portal.core.api.serializers import read
 from portal.projects import access, actions, members, queries
 from portal.projects.api.serializers import MemberAnswer, MemberBody, RolesBody, member_answer
+from portal.projects.models import OrganizationRole
 
 
 @described("GET", "members_list", "List who belongs to a project", answer=MemberAnswer, paged=True)
 @described(
     "POST",
     "members_add",
-    "Add somebody who has an account here",
+    "Give somebody of the organization a role in the project",
     answer=MemberAnswer,
     status=201,
     body=MemberBody,
@@ -26,7 +28,7 @@ from portal.projects.api.serializers import MemberAnswer, MemberBody, RolesBody,
 )
 @api_view(["GET", "POST"])
 def project_members(request: Request, project: str) -> Response:
-    """List members, or add one."""
+    """List members, or add one of the organization's people; anybody else is invited (``POST …/invitations``)."""
     actor = actor_of(request)
     found = access.access_project(actor, project, "project.members" if request.method == "POST" else "project.read")
     if request.method == "GET":
@@ -34,11 +36,10 @@ def project_members(request: Request, project: str) -> Response:
         return page_of(request, queries.members_of(found, everybody=everybody), member_answer)
     known_parameters(request)
     body = read(request, MemberBody)
-    asked = {"email": body["email"], "organization_role": body["organization_role"]}
-    members.check_addition(actor, project=found, **asked)
+    members.find_member(actor, project=found, email=body["email"])
 
     def act() -> Response:
-        user = members.add_member(actor, project=found, project_role=body["project_role"] or "", **asked)
+        user = members.add_member(actor, project=found, **body)
         return Response(member_answer(queries.member_of(found, user)), status=status.HTTP_201_CREATED)
 
     return once(request, actor.id, act)
@@ -59,5 +60,7 @@ def project_member(request: Request, project: str, member: str) -> Response:
     body = read(request, RolesBody)
     project_role = (body["project_role"] or "") if "project_role" in body else None
     role = body.get("organization_role")
+    if role == OrganizationRole.OWNER != actions.role_in_organization(found.organization, user):
+        require_recent(request)
     members.set_roles(actor, project=found, user=user, organization_role=role, project_role=project_role)
     return Response(member_answer(queries.member_of(found, user)))

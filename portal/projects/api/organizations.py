@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
 from portal.accounts.models import User
+from portal.accounts.reauthentication import require_recent
 from portal.core.actors import Actor
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import known_parameters
@@ -63,6 +64,7 @@ def transfer(request: Request, organization: str) -> Response:
     """Make a member the owner; the caller becomes an admin."""
     actor = actor_of(request)
     found = access.access_organization(actor, organization, "organization.transfer")
+    require_recent(request)
     known_parameters(request)
 
     def act() -> Response:
@@ -84,6 +86,7 @@ def close(request: Request, organization: str) -> Response:
     found = access.access_organization(actor, organization, "organization.close")
     known_parameters(request)
     if request.method == "POST":
+        require_recent(request)
         found = governing.close(actor, organization=found, confirm=read(request, CloseBody)["confirm"])
     return Response(_closing(found))
 

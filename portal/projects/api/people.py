@@ -6,12 +6,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
+from portal.accounts.reauthentication import require_recent
 from portal.core.api.pagination import known_parameters, page_of
 from portal.core.api.schema import described
 from portal.core.api.serializers import read
 from portal.projects import access, actions, belonging, members
 from portal.projects.api.bodies import PersonBody
 from portal.projects.api.shapes import PersonAnswer, person_answer
+from portal.projects.models import OrganizationRole
 
 
 @described("GET", "organization_members_list", "List who belongs to an organization", answer=PersonAnswer, paged=True)
@@ -38,6 +40,8 @@ def organization_member(request: Request, organization: str, member: str) -> Res
         return Response(status=status.HTTP_204_NO_CONTENT)
     if request.method == "PATCH":
         body = read(request, PersonBody)
+        if body.get("role") == OrganizationRole.OWNER != person.role:
+            require_recent(request)
         members.set_all_roles(
             actor,
             organization=found,

@@ -27,10 +27,9 @@ class ProjectBody(Strict):
 
 
 class MemberBody(Strict):
-    """Somebody with an account here who gets roles; the first counts where they are new to the organization."""
+    """Somebody of the organization, and their role in the project."""
 
     email = serializers.EmailField()
-    organization_role = Choice(choices=OrganizationRole.values, default="member")
     project_role = Choice(choices=ProjectRole.values, allow_null=True, default=None)
 
 

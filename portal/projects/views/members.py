@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts.actors import actor_of
+from portal.accounts.reauthentication import ask_again, is_recent
 from portal.core.actors import Actor
 from portal.core.errors import Problem
 from portal.core.htmx import signed_in
@@ -27,6 +28,8 @@ def project_members(request: HttpRequest, project: str) -> HttpResponse:
     actor = actor_of(request)
     found = access.access_project(actor, project, "project.members" if request.method == "POST" else "project.read")
     form, permissions, issued = MemberForm(request.POST or None), access.permissions_in(actor, found), None
+    if request.POST.get("organization_role") == OrganizationRole.OWNER and not is_recent(request):
+        return ask_again(request)
     if request.method == "POST" and form.is_valid() and (answer := _added(actor, found, form)) is not False:
         if answer is None:
             messages.success(request, _("%(email)s was added.") % {"email": form.cleaned_data["email"]})
@@ -56,11 +59,15 @@ def member_change(request: HttpRequest, project: str, member: str) -> HttpRespon
         messages.error(request, _("There is no such role."))
         return redirect("project_members", found.slug)
     project_role = form.cleaned_data["project_role"] if "project_role" in form.data else None
+    organization_role = form.cleaned_data["organization_role"] or None
+    now = actions.role_in_organization(found.organization, user)
+    if organization_role == OrganizationRole.OWNER != now and not is_recent(request):
+        return ask_again(request)
     members.set_roles(
         actor,
         project=found,
         user=user,
-        organization_role=form.cleaned_data["organization_role"] or None,
+        organization_role=organization_role,
         project_role=project_role,
     )
     messages.success(request, _("The roles of %(email)s were changed.") % {"email": user.email})

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
+from portal.accounts.reauthentication import require_recent
 from portal.core.actors import Actor
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import known_parameters, page_of
@@ -92,10 +93,11 @@ def complete(request: Request, service: str, credential: str) -> Response:
 
 
 def _login(request: Request, service: str, credential: str) -> tuple[Actor, Child]:
-    """Reach a login for a caller who may see and exchange secrets."""
+    """Reach a login for a caller who may see and exchange secrets, and has lately proven who they are."""
     actor = actor_of(request)
     resource = access_resource(actor, service, "service.read")
     child = access_credential(actor, resource, credential, "service.read")
     require(actor, resource.project, "service.secrets", on=child.name)
+    require_recent(request)
     known_parameters(request)
     return actor, child

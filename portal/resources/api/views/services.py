@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.actors import actor_of
+from portal.accounts.reauthentication import require_recent
 from portal.core.actors import Actor
 from portal.core.api.idempotency import once
 from portal.core.api.pagination import choice, known_parameters, page, parameter
@@ -125,6 +126,8 @@ def _delete(request: Request, actor: Actor, resource: Resource) -> Response:
     if request.query_params.get("deletion_policy") == "":
         raise invalid(parameter("deletion_policy", "invalid_choice", _("Choose bin or wipe.")))
     policy = choice(request, "deletion_policy", DeletionPolicy.values, default=DeletionPolicy.BIN)
+    if policy == DeletionPolicy.WIPE:
+        require_recent(request)
     return answers.accepted(actions.delete(actor, resource, policy=policy))
 
 

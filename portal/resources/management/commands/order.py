@@ -4,7 +4,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -100,8 +100,20 @@ def _uri(actor: Actor, resource: Resource) -> str:
         return f"{endpoint['host']}:{endpoint['port']}"
     main.resource = resource
     uri = str(actions.reveal(actor, main)["uri"])
-    authority = settings.ARCHIPEL_DATA / "public" / "ca.pem"
-    return f"{uri}&sslrootcert={quote(str(authority))}" if "sslmode=" in uri else uri
+    return verified_by(uri, str(settings.ARCHIPEL_DATA / "public" / "ca.pem"))
+
+
+def verified_by(uri: str, authority: str) -> str:
+    """Return a URI that says by which file of certificates its server is verified, in its own clients' word for it."""
+    parts = urlsplit(uri)
+    if "sslmode=" in parts.query:
+        word = "sslrootcert"  # libpq
+    elif parts.scheme == "rediss":
+        word = "ssl_ca_certs"  # redis-py, valkey-py
+    else:
+        return uri
+    query = "&".join(part for part in (parts.query, f"{word}={quote(authority)}") if part)
+    return urlunsplit(parts._replace(query=query))
 
 
 def _explain(problem: Problem) -> str:
