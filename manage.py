@@ -9,6 +9,7 @@ PLAIN = {  # run without Django around them
     "restore": "portal.instance.care.restoring",
     "reset": "portal.instance.care.resetting",
     "down": "portal.instance.care.downing",
+    "devcluster": "portal.instance.devcluster",
 }
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ TEMPLATES = [
 DATABASES = {"default": database(os.environ.get("DATABASE_URL"), socket=paths.run_directory(ARCHIPEL_DATA))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+WORKER_PROCESSES = int(os.environ.get("WORKER_PROCESSES", "3"))  # of one host, as instance/commands.py starts them
 BROKER_URL = os.environ.get("BROKER_URL", f"redis+socket://{paths.run_directory(ARCHIPEL_DATA)}/broker.sock")
 CACHE_URL = os.environ.get("CACHE_URL", BROKER_URL.replace("redis+socket://", "unix://", 1))
 CACHES = {

@@ -14,7 +14,7 @@ from pytest_django.plugin import blocking_manager_key
 from portal.instance.browser import chromium
 from portal.instance.failed import Failed
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.fixtures", "tests.cluster.one_worker"]
 T = TypeVar("T")
 # What hypothesis keeps between runs has no place in the checkout, which may belong to another account.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", f"{tempfile.gettempdir()}/hypothesis-{os.getuid()}")

@@ -23,6 +23,8 @@ def prepare(root: Path, environment: Environment, arguments: list[str], requirem
         return
     data = trial.settle(account) if command == "test" else settle(root, account)
     os.environ["ARCHIPEL_DATA"] = str(data)
+    if command == "devcluster":
+        trial.set_cache("ARCHIPEL_CONTROL_PLANE", account)
     running.check_there(data, arguments)
     _refuse_other_account(data, account)
     if command == "up":

@@ -9,7 +9,7 @@ from portal.bootstrap.account import Account
 from portal.bootstrap.layout import lay_out, refuse_foreign
 from portal.bootstrap.say import say
 
-SETTINGS = (".config/pip/pip.conf", ".pip/pip.conf", ".npmrc")
+SETTINGS = (".config/pip/pip.conf", ".pip/pip.conf", ".npmrc", ".config/go/env")
 FILES = (
     "PIP_CONFIG_FILE",
     "PIP_CERT",

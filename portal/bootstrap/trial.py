@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from portal.bootstrap.account import Account
 
 MARK = "ARCHIPEL_TEST_RUN"  # carries a fresh directory's path over the change of interpreter
-SHARED_CACHE = Path("/var/cache/archipel/packages")
+SHARED_CACHE = Path("/var/cache/archipel")
+CACHES = {"ARCHIPEL_PACKAGES": "packages", "ARCHIPEL_CONTROL_PLANE": "control-plane"}  # engines; Kubernetes
 
 
 def settle(account: Account | None) -> Path:
-    """Return the directory of this run, and set where its engine packages are kept between runs."""
-    packages = _packages(account)
-    if packages and "ARCHIPEL_PACKAGES" not in os.environ:
-        os.environ["ARCHIPEL_PACKAGES"] = str(packages)
+    """Return the directory of this run, and set where what was fetched and built is kept between runs."""
+    for variable in CACHES:
+        set_cache(variable, account)
     given = os.environ.get("ARCHIPEL_TEST_DATA") or os.environ.get(MARK)
     if given:
         return Path(given).absolute()
@@ -30,13 +30,18 @@ def settle(account: Account | None) -> Path:
     return Path(fresh)
 
 
-def _packages(account: Account | None) -> Path | None:
-    """Return a cache that outlives the run: the user's, or as root one that belongs to the account."""
-    cache = SHARED_CACHE if account else Path(os.environ.get("HOME", "/")) / ".cache" / "archipel" / "packages"
+def set_cache(variable: str, account: Account | None) -> None:
+    """Name a cache that outlives the run in its variable: the user's, or as root one that belongs to the account."""
+    caches = SHARED_CACHE if account else Path(os.environ.get("HOME", "/")) / ".cache" / "archipel"
+    if variable not in os.environ and _make(caches / CACHES[variable], account):
+        os.environ[variable] = str(caches / CACHES[variable])
+
+
+def _make(cache: Path, account: Account | None) -> bool:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if account:
             os.chown(cache, account.uid, account.gid)
     except OSError:
-        return None
-    return cache
+        return False
+    return True

@@ -51,7 +51,7 @@ class OrderForm(forms.Form):
         offered = [version for version in offering.versions if version.line not in missing]
         choices: dict[str, list[tuple[str, str]]] = {
             "project": [(project.slug, f"{project.organization.name} / {project.name}") for project in projects],
-            "region": [(cluster.region.slug, cluster.region.name) for cluster in clusters],
+            "region": list({cluster.region.slug: cluster.region.name for cluster in clusters}.items()),
             "version": [(v.line, _version_label(v.line, v.ended(today))) for v in offered],
             "plan": [(plan.slug, str(plan.name)) for plan in offering.plans],
         }

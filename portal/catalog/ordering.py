@@ -48,7 +48,9 @@ class OrderPage:
         initial = _initial(request, offering, projects, clusters, current)
         form = OrderForm(offering, projects=projects, clusters=clusters, data=data, initial=initial)
         references = _references(offering, projects)
-        return cls(offering, projects, clusters, form, spec_form(offering.spec, data=data, references=references))
+        kinds = {cluster.kind for cluster in clusters}
+        settings = spec_form(offering.spec, data=data, references=references, backends=kinds)
+        return cls(offering, projects, clusters, form, settings)
 
     def is_valid(self) -> bool:
         """Check both forms, so that every wrong field is named at once."""
@@ -83,6 +85,7 @@ class OrderPage:
             "version": version,
             "ended": version.ended(timezone.now().date()),
             "cluster": cluster,
+            "expected": self.offering.pace(cluster.kind if cluster else "").expected_seconds,
             "card": queries.card(self.offering),
             "projects": self.projects,
             "quotas": self.quotas(),
@@ -128,10 +131,14 @@ def _initial(
     return {
         "name": free_name(offering.slug, project) if project else offering.slug,
         "project": project.slug if project else "",
-        "region": clusters[0].region.slug if clusters else "",
+        "region": _answering_first(clusters)[0].region.slug if clusters else "",
         "version": offering.default_version.line,
         "plan": plan if offering.plan(plan) else _smallest(offering, clusters).slug,
     }
+
+
+def _answering_first(clusters: list[Cluster]) -> list[Cluster]:
+    return sorted(clusters, key=lambda cluster: cluster.silent_since is not None)
 
 
 def _smallest(offering: Offering, clusters: list[Cluster]) -> Plan:

@@ -37,7 +37,18 @@ class Card:
         """Return why it can't be ordered anywhere, for people to read."""
         if not self.places:
             return _("There is no region yet.")
-        return "" if self.orderable else str(self.places[0].reason)
+        if self.orderable:
+            return ""
+        nearest = next((place for place in self.places if place.missing), self.places[0])
+        return str(nearest.reason)
+
+    @property
+    def missing(self) -> list[str]:
+        """Return what operators would have to bring where, so that it can be ordered there."""
+        where: dict[str, list[str]] = {}
+        for place in self.places:
+            where.setdefault(place.missing, []).append(place.cluster.name)
+        return [f"{', '.join(names)}: {missing}" for missing, names in where.items() if missing]
 
 
 @dataclass(frozen=True, slots=True)

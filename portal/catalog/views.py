@@ -55,9 +55,10 @@ def _place(request: HttpRequest, page: OrderPage) -> HttpResponse:
 @signed_in
 @require_POST
 def quote(request: HttpRequest, slug: str) -> HttpResponse:
-    """Answer the live price of what the form holds now: the summary beside it."""
+    """Answer the live price of what the form holds now: the summary beside it, or the plans of another region."""
     page = OrderPage.of(request, _offering(slug))
-    return render(request, "catalog/partials/summary.html", page.context())
+    part = "plan_choices" if request.headers.get("HX-Target") == "plan_choices" else "summary"
+    return render(request, f"catalog/partials/{part}.html", page.context())
 
 
 @signed_in

@@ -5,16 +5,20 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.messages import warning
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.actors import actor_of
-from portal.clusters import actions, sovereignty
+from portal.clusters import actions, adding, sovereignty
+from portal.clusters.forms import AddForm, KubeconfigForm, SettingsForm
 from portal.clusters.models import Cluster, Region, SovereigntyFact
+from portal.clusters.placement import missing_kinds
+from portal.core import registry
 from portal.core.admin import ReadOnlyAdmin, ReadOnlyInline, operator_action
 from portal.core.attention import needs_a_look
 from portal.core.operator_forms import OperatorForm, operator_form
@@ -55,6 +59,40 @@ def withdraw(request: HttpRequest, fact: SovereigntyFact, reason: str) -> None:
     sovereignty.withdraw_fact(actor_of(request), fact=fact, reason=reason)
 
 
+@operator_form(_("Add a Kubernetes cluster"), AddForm)
+def add_cluster(request: HttpRequest, region: Region, form: AddForm) -> None:
+    """Add a cluster to a region."""
+    data = form.cleaned_data
+    adding.add_cluster(
+        actor_of(request),
+        name=data["name"],
+        region=region,
+        kubeconfig=data["kubeconfig"],
+        settings=form.settings(),
+        reason=data["reason"],
+        unchecked=data["unchecked"],
+    )
+
+
+@operator_form(_("Change its settings"), SettingsForm)
+def change_settings(request: HttpRequest, cluster: Cluster, form: SettingsForm) -> None:
+    """Change what is said of a cluster."""
+    reason = form.cleaned_data["reason"]
+    adding.change_settings(actor_of(request), cluster=cluster, settings=form.settings(), reason=reason)
+
+
+@operator_form(_("Replace its kubeconfig"), KubeconfigForm)
+def replace_kubeconfig(request: HttpRequest, cluster: Cluster, form: KubeconfigForm) -> None:
+    """Reach a cluster by another address or account."""
+    adding.replace_kubeconfig(actor_of(request), cluster=cluster, **form.cleaned_data)
+
+
+@operator_action(_("Remove"))
+def remove(request: HttpRequest, cluster: Cluster, reason: str) -> None:
+    """Forget a cluster that serves nobody."""
+    adding.remove_cluster(actor_of(request), cluster=cluster, reason=reason)
+
+
 @operator_action(_("Take orders"))
 def enable(request: HttpRequest, cluster: Cluster, reason: str) -> None:
     """Have a cluster take orders again."""
@@ -91,7 +129,7 @@ class RegionAdmin(ReadOnlyAdmin):
     fields = ("slug", "name", "country", "created_at")
     readonly_fields = ("created_at",)
     inlines = (FactsInline, ClustersInline)
-    actions = (add_fact,)
+    actions = (add_fact, add_cluster)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Region]:
         return sovereignty.with_facts(super().get_queryset(request))
@@ -113,31 +151,74 @@ class SovereigntyFactAdmin(ReadOnlyAdmin):
 
 @admin.register(Cluster)
 class ClusterAdmin(ReadOnlyAdmin):
-    list_display = ("name", "region", "kind", "enabled", "problems", "discovered_at")
+    list_display = ("name", "region", "kind", "enabled", "is_answering", "services", "flaws")
     list_select_related = ("region",)
-    list_filter = ("kind", "enabled", "region")
+    list_filter = ("kind", "enabled", ("silent_since", admin.EmptyFieldListFilter), "region")
     search_fields = ("name",)
-    fields = ("name", "region", "kind", "enabled", "problems", "what_it_can_do", "discovered_at", "created_at")
-    readonly_fields = ("problems", "what_it_can_do", "created_at")
-    actions = (enable, disable, discover)
+    fields = (
+        "name", "region", "kind", "enabled", "answers", "services", "problems", "missing", "said_of_it",
+        "what_it_can_do", "discovered_at", "created_at",
+    )  # fmt: skip
+    readonly_fields = ("answers", "services", "problems", "missing", "said_of_it", "what_it_can_do", "created_at")
+    actions = (enable, disable, discover, change_settings, replace_kubeconfig, remove)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Cluster]:
+        living = Count("resources", filter=Q(resources__purged_at=None))
+        rows: QuerySet[Cluster] = super().get_queryset(request).defer("kubeconfig").annotate(living=living)
+        return rows
+
+    @admin.display(description=_("answers"))
+    def answers(self, cluster: Cluster) -> str:
+        """Say since when it has been silent, what it said last and when it is asked again."""
+        if cluster.silent_since is None:
+            return gettext("Yes")
+        words = gettext("Not since %(since)s: %(trouble)s")
+        return words % {"since": formats.localize(timezone.localtime(cluster.silent_since)), "trouble": cluster.trouble}
+
+    @admin.display(description=_("answers"), boolean=True)
+    def is_answering(self, cluster: Cluster) -> bool:
+        return cluster.silent_since is None
+
+    @admin.display(description=_("services"))
+    def services(self, cluster: Cluster) -> int:
+        return int(getattr(cluster, "living", 0))
+
+    @admin.display(description=_("flaws"))
+    def flaws(self, cluster: Cluster) -> int | str:
+        """Count what is not as it should be; the cluster's page has the words."""
+        return len(cluster.capabilities.get("problems") or ()) or "–"
 
     @admin.display(description=_("not as it should be"))
     def problems(self, cluster: Cluster) -> str:
         found: list[Any] = cluster.capabilities.get("problems") or []
         return "; ".join(map(str, found)) or "–"
 
+    @admin.display(description=_("what offerings miss here"))
+    def missing(self, cluster: Cluster) -> SafeString | str:
+        """List the offerings that could be sold here, each with what would have to be served for that."""
+        could = [one for one in registry.offerings().values() if cluster.kind in one.drivers]
+        rows = [(one.name, missing_kinds(one, cluster)) for one in could if cluster.kind == Cluster.Kind.KUBERNETES]
+        return format_html_join("", "<p><b>{}</b>: {}</p>", [row for row in rows if row[1]]) or "–"
+
+    @admin.display(description=_("settings"))
+    def said_of_it(self, cluster: Cluster) -> SafeString | str:
+        return format_html_join("", "<p><b>{}</b>: {}</p>", sorted(cluster.settings.items())) or "–"
+
     @admin.display(description=_("what it can do"))
     def what_it_can_do(self, cluster: Cluster) -> SafeString:
         """List what discovery found; packages with why they can't be had where that is so."""
-        rows = [(name, value) for name, value in sorted(cluster.capabilities.items()) if name != "packages"]
+        apart = ("packages", "apis", "problems")
+        rows = [(name, value) for name, value in sorted(cluster.capabilities.items()) if name not in apart]
         packages: dict[str, str] = cluster.capabilities.get("packages") or {}
         rows += [(name, why or _("can be had")) for name, why in sorted(packages.items())]
+        apis: dict[str, list[str]] = cluster.capabilities.get("apis") or {}
+        rows += [(name, ", ".join(kinds)) for name, kinds in sorted(apis.items())]
         return format_html_join("", "<p><b>{}</b>: {}</p>", rows)
 
 
 @needs_a_look(_("Clusters that are down"), "clusters_cluster", icon="server", tone="danger")
 def down() -> QuerySet[Cluster]:
-    unwatched = Q(capabilities__supervised=False) | Q(discovered_at=None)
+    unwatched = Q(capabilities__supervised=False) | Q(discovered_at=None) | Q(silent_since__isnull=False)
     return Cluster.objects.filter(unwatched, enabled=True)
 
 

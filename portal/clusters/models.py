@@ -22,6 +22,12 @@ class Region(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether none of its clusters answers at the moment; of those that were read with it."""
+        clusters = list(self.clusters.all())
+        return bool(clusters) and all(cluster.silent_since for cluster in clusters)
+
 
 class SovereigntyFact(models.Model):
     """Something that decides whether a region may be used, with the date it was stated and the document that says so.

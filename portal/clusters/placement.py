@@ -1,37 +1,79 @@
 """Where an offering can run, and why not elsewhere: read from what discovery found, never from a cluster itself."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from django.db.models import Count, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from portal.clusters.models import Cluster
+from portal.core.drivers.kubernetes import ObjectKind
 from portal.core.offerings import Offering, Plan
+
+# Groups of Kubernetes itself, which every API server has; all others are there where an operator has brought them.
+OWN_GROUPS = frozenset(
+    ("", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io")
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One cluster's answer for an offering's release: ``reason`` is empty where it can be ordered."""
+    """One cluster's answer for an offering's release: ``reason`` is empty where it can be ordered.
+
+    ``missing`` says to operators what would have to be there. A silent cluster takes orders, which wait for it.
+    """
 
     cluster: Cluster
     reason: str | Promise = ""
+    missing: str = ""
 
     @property
     def usable(self) -> bool:
         return not self.reason
 
+    @property
+    def is_silent(self) -> bool:
+        return self.cluster.silent_since is not None
+
 
 def enabled_clusters() -> list[Cluster]:
-    """Return the clusters that take orders, with their regions."""
-    return list(Cluster.objects.filter(enabled=True).select_related("region"))
+    """Return the clusters that take orders, with their regions; of one region the best to order from comes first."""
+    clusters = list(Cluster.objects.filter(enabled=True).defer("kubeconfig").select_related("region"))
+    of_region = Counter(cluster.region_id for cluster in clusters)
+    several = [cluster for cluster in clusters if of_region[cluster.region_id] > 1]
+    return _best_first(clusters, several) if several else clusters
+
+
+def _best_first(clusters: list[Cluster], several: list[Cluster]) -> list[Cluster]:
+    """Put those of one region in order: what answers before what is silent, then the one with the fewest services."""
+    living = Count("resources", filter=Q(resources__purged_at=None))
+    rows = Cluster.objects.filter(id__in=[cluster.id for cluster in several]).annotate(living=living)
+    services = dict(rows.order_by().values_list("id", "living"))
+    first: dict[object, int] = {}
+    for number, cluster in enumerate(clusters):
+        first.setdefault(cluster.region_id, number)
+    return sorted(
+        clusters,
+        key=lambda one: (first[one.region_id], one.silent_since is not None, services.get(one.id, 0), one.name),
+    )
 
 
 def places(
     offering: Offering, clusters: Iterable[Cluster], *, release: str | None = None, plan: Plan | None = None
 ) -> list[Place]:
     """Return each cluster with its reason against this offering, release and plan."""
-    return [Place(cluster, _reason(offering, cluster, release, plan)) for cluster in clusters]
+    return [_place(offering, cluster, release, plan) for cluster in clusters]
+
+
+def _place(offering: Offering, cluster: Cluster, release: str | None, plan: Plan | None) -> Place:
+    reason = _reason(offering, cluster, release, plan)
+    if reason or cluster.kind != Cluster.Kind.KUBERNETES:
+        return Place(cluster, reason)
+    missing = missing_kinds(offering, cluster)
+    return Place(cluster, _("not available in this region yet") if missing else "", missing)
 
 
 def _reason(offering: Offering, cluster: Cluster, release: str | None, plan: Plan | None) -> str:
@@ -49,3 +91,22 @@ def _missing_packages(offering: Offering, cluster: Cluster, release: str | None)
     known: dict[str, str] = cluster.capabilities.get("packages", {})
     wanted = offering.packages(release or offering.default_version.newest)
     return next((known[key] for key in wanted if known.get(key)), "")
+
+
+def missing_kinds(offering: Offering, cluster: Cluster) -> str:
+    """Return to operators which kinds a Kubernetes cluster does not serve that an offering needs; empty: none."""
+    driver = offering.drivers[cluster.kind]
+    # Some drivers need a kind only where the cluster's settings ask for what it is for, such as backups.
+    needs: Callable[[Mapping[str, Any]], Iterable[ObjectKind]] | None = getattr(driver, "needs", None)
+    kinds = needs(cluster.settings) if needs else getattr(driver, "kinds", ())
+    absent = [kind.key for kind in kinds if not is_served(kind, cluster)]
+    if not absent:
+        return ""
+    words = {"kinds": ", ".join(absent), "operator": getattr(driver, "operator", "")}
+    return _("missing: %(kinds)s, served by %(operator)s") % words
+
+
+def is_served(kind: ObjectKind, cluster: Cluster) -> bool:
+    """Whether an API server has a kind, as discovery found it last."""
+    apis: dict[str, list[str]] = cluster.capabilities.get("apis") or {}
+    return kind.group in OWN_GROUPS or kind.kind in apis.get(kind.api_version, ())

@@ -113,7 +113,7 @@ def logs(
     until: datetime.datetime | None = None,
     limit: int = 200,
 ) -> list[LogLine]:
-    """Return the newest lines of a service's log, oldest first."""
+    """Return the newest lines of a service's log, and with them what its cluster warns of; oldest first."""
     return _guarded(cluster, lambda: backend_of(cluster).logs(handle, since=since, until=until, limit=limit))
 
 

@@ -9,6 +9,14 @@ from typing import Any
 class TemporaryError(Exception):
     """Trying again later may help: the engine backs off. The message is one line that a customer can act on."""
 
+    reason = "Retrying"  # of the condition Synced
+
+
+class UnreachableError(TemporaryError):
+    """The cluster gives no answer: once it does again, the engine tries again before its pause is over."""
+
+    reason = "Unreachable"
+
 
 class PermanentError(Exception):
     """Trying again can't help until the spec changes: the engine waits for a new generation."""

@@ -3,7 +3,7 @@
 import decimal
 import enum
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django import forms
@@ -30,11 +30,14 @@ class SpecForm(forms.Form):
         only_changeable: bool = False,
         prefix: str = "spec-",
         references: Mapping[str, Choices] | None = None,
+        backends: Collection[str] | None = None,
     ) -> None:
         super().__init__(data=data, initial=dict(initial or {}), prefix=prefix.removesuffix("-"))
         self.spec = spec
         self.fixed: dict[str, Any] = {}
         for name, info in visible_fields(spec).items():
+            if backends is not None and not can_be_had(info, backends):
+                continue
             if only_changeable and not meta_of(info).changeable:
                 self.fixed[name] = self.initial.get(name)
             else:
@@ -94,11 +97,27 @@ def spec_form(
     only_changeable: bool = False,
     prefix: str = "spec-",
     references: Mapping[str, Choices] | None = None,
+    backends: Collection[str] | None = None,
 ) -> SpecForm:
-    """Return the form of a spec. ``references`` gives the services that may stand in each ``Ref`` field."""
+    """Return the form of a spec. ``references`` gives the services that may stand in each ``Ref`` field.
+
+    ``backends`` are the kinds of cluster it may be for: what none of them has is not asked.
+    """
     return SpecForm(
-        spec, data=data, initial=initial, only_changeable=only_changeable, prefix=prefix, references=references
+        spec,
+        data=data,
+        initial=initial,
+        only_changeable=only_changeable,
+        prefix=prefix,
+        references=references,
+        backends=backends,
     )
+
+
+def can_be_had(info: FieldInfo, backends: Collection[str]) -> bool:
+    """Whether a field is for one of these kinds of cluster."""
+    wanted = meta_of(info).backends
+    return not wanted or bool(set(wanted) & set(backends))
 
 
 def title_of(name: str, info: FieldInfo) -> str:

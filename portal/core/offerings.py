@@ -98,13 +98,27 @@ BACKUP_GIB_SECONDS = Meter("backup-gib-seconds", _("Backups"), pgettext_lazy("un
 
 @dataclass(frozen=True, slots=True)
 class Yes:
-    """The offering can do it. ``note`` says within which bounds, where there are any."""
+    """The offering can do it. ``note`` says within which bounds, where there are any.
+
+    ``otherwise`` says what holds on the backends that are not named, where it can be had there in another way or not.
+    """
 
     note: Text = ""
     backends: tuple[str, ...] = ("local", "kubernetes")
+    otherwise: "Yes | No | None" = None
 
     def __bool__(self) -> bool:
         return True
+
+    def on(self, backend: str) -> "Yes | No":
+        """Return what holds on one kind of cluster."""
+        if backend in self.backends:
+            return self
+        return (
+            self.otherwise.on(backend)
+            if self.otherwise is not None
+            else No(_("It can't be had in this kind of region."), "")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,10 @@ class No:
 
     def __bool__(self) -> bool:
         return False
+
+    def on(self, _backend: str) -> "No":
+        """Return what holds on one kind of cluster: the same on all."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +259,14 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How long it takes until a new service runs: usually, and before the order is said to have failed."""
+
+    expected_seconds: int
+    deadline_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Offering:
     """One managed service, as declared by its family."""
 
@@ -272,9 +298,15 @@ class Offering:
     helpers: Callable[[Plan, Any], Footprint] | None = None  # what runs beside the nodes, not in the plan's size
     create_deadline_seconds: int = 300
     expected_seconds: int = 20
+    paces: Mapping[str, Pace] = field(default_factory=dict)  # by backend, where it is another
     isolation: str = "project"  # or "service": on Kubernetes it has a namespace of its own
+    restores_in_place: tuple[str, ...] = ("local",)  # backends that put a backup in the place of a service's own data
     parts: Callable[[Plan, Any], tuple[Part, ...]] | None = None  # of a plan and a spec: the services it brings along
     conflicts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # lane -> lanes that must be idle
+
+    def pace(self, backend: str) -> Pace:
+        """Return how long an order takes on one kind of cluster."""
+        return self.paces.get(backend) or Pace(self.expected_seconds, self.create_deadline_seconds)
 
     def version(self, text: str) -> tuple[Version, str] | None:
         """Return the line and exact release that ``text`` names: ``17`` means its newest release."""

@@ -54,7 +54,8 @@ def operator_form(label: str | Promise, form: type[OperatorForm]) -> Callable[[F
             if row is None or rows.count() != 1:
                 model_admin.message_user(request, _("Choose one row for this."), messages.WARNING)
                 return None
-            asked = form(request.POST if "_sent" in request.POST else None, row=row)
+            sent = "_sent" in request.POST
+            asked = form(request.POST if sent else None, request.FILES if sent else None, row=row)
             if asked.is_bound and asked.is_valid() and _done(request, row, asked, act):
                 model_admin.message_user(request, _("Done: %(row)s") % {"row": row}, messages.SUCCESS)
                 return back_to(model_admin, request, row)

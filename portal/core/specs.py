@@ -51,6 +51,7 @@ class SpecMeta:
     choices: tuple[tuple[str, Any], ...] = ()
     ref: tuple[str, ...] = ()  # slugs of the offerings whose services this field may name
     lines: bool = False  # its text may have several lines
+    backends: tuple[str, ...] = ()  # kinds of cluster that it can be had on; empty: all
 
 
 def spec_field(
@@ -67,15 +68,17 @@ def spec_field(
     choices: tuple[tuple[str, Any], ...] = (),
     ref: tuple[str, ...] = (),
     lines: bool = False,
+    backends: tuple[str, ...] = (),
     **bounds: Any,
 ) -> Any:
     """Declare a field. ``title`` and ``help`` are marked with ``gettext_noop`` and translated where they are shown.
 
     ``bounds`` are pydantic's own (ge, le, pattern, max_length …).
     """
-    meta = SpecMeta(unit, changeable, grows_only, meter, False, advanced, hidden, choices, ref, lines)
+    meta = SpecMeta(unit, changeable, grows_only, meter, False, advanced, hidden, choices, ref, lines, backends)
     extra: dict[str, Any] = {"x-unit": unit} if unit else {}
     extra |= {} if changeable else {"x-immutable": True}
+    extra |= {"x-backends": list(backends)} if backends else {}
     info = Field(default, title=title, description=help, json_schema_extra=extra or None, **bounds)
     info.metadata.append(meta)
     return info
@@ -168,6 +171,17 @@ def unknown(name: str, spec: type[Spec]) -> str:
     """Say that a field does not exist, and which do."""
     known = ", ".join(visible_fields(spec)) or _("none")
     return _("There is no field “%(name)s”. Known fields: %(known)s.") % {"name": name[:80], "known": known}
+
+
+def misplaced(spec: Spec, backend: str, *, at: str = "/spec") -> list[FieldError]:
+    """Say which settings were asked for that this kind of cluster does not have."""
+    errors = []
+    for name, info in type(spec).model_fields.items():
+        backends = meta_of(info).backends
+        if backends and backend not in backends and getattr(spec, name) != info.get_default(call_default_factory=True):
+            words = _("This can be had in regions of this kind only: %(kinds)s. Leave it out, or choose such a region.")
+            errors.append(FieldError(f"{at}/{name}", "not_supported", words % {"kinds": ", ".join(backends)}))
+    return errors
 
 
 def changes(before: Spec, after: Spec) -> dict[str, tuple[Any, Any]]:

@@ -47,6 +47,11 @@ def manage(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "manage.py"), *arguments]
 
 
+def watch() -> list[str]:
+    """Return the command of what watches Kubernetes clusters, once there are some."""
+    return [sys.executable, "-m", "portal.instance.watch"]
+
+
 def guardian() -> list[str]:
     """Return the guardian's command."""
     return [sys.executable, "-m", "portal.instance.guardian", str(data_directory(ROOT))]

@@ -21,7 +21,7 @@ from portal.instance.sweep import sweep
 STOPPING = 55.0  # seconds that an orderly stop may take
 PATIENCE = 300.0  # seconds until the first answer, after the database was prepared
 HOPELESS = 5  # failures of one role before the ready line that end the attempt
-PORTAL = ("beat", "worker", "web")
+PORTAL = ("watch", "beat", "worker", "web")
 
 
 class Instance:
@@ -83,6 +83,7 @@ class Instance:
         yield self._role("worker", commands.worker, ((term, 6.0), (quit_, 2.0)))
         yield self._role("web", lambda: commands.web(self.port), ((term, 6.0), (quit_, 1.0)))
         yield self._role("beat", commands.beat, ((term, 3.0),))
+        yield self._role("watch", commands.watch, ((term, 3.0),))
 
     def _guardian(self) -> Role:
         return self._role("guardian", commands.guardian, ((signal.SIGTERM, 2.0),))

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from portal.clusters.models import Cluster
 from portal.core import texts
 from portal.core.errors import FieldError, invalid
 from portal.core.offerings import No, Offering
@@ -37,9 +38,17 @@ def errors(offering: Offering, entries: Sequence[Mapping[str, Any]]) -> list[Fie
     return found
 
 
-def refusal(offering: Offering) -> str:
-    """Say why the offering's services can't have a list; empty where they can."""
+def unsupported(offering: Offering, cluster: Cluster, entries: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    """Say why a service in this cluster can't have a list, where the offering's elsewhere can."""
+    reason = refusal(offering, cluster.kind) if entries and not refusal(offering) else ""
+    return [FieldError("/ip_allow_list", "not_supported", reason)] if reason else []
+
+
+def refusal(offering: Offering, backend: str = "") -> str:
+    """Say why the offering's services (in this kind of cluster) can't have a list; empty where they can."""
     capability = offering.capabilities.allow_list
+    if backend:
+        capability = capability.on(backend)
     if not isinstance(capability, No):
         return ""
     return _("This offering can't restrict who reaches it: %(reason)s") % {"reason": capability.reason}

@@ -1,5 +1,6 @@
 """Forms of services' pages that are not made from a spec. The actions check again; a form only says where it was."""
 
+import datetime
 from typing import Any
 
 from django import forms
@@ -119,12 +120,28 @@ class PlanForm(forms.Form):
 
 
 class RestoreForm(forms.Form):
-    """A new service from a backup."""
+    """A new service from a backup, or from a moment after it where the log is archived since then."""
 
     name = forms.CharField(
         label=_("Name of the new service"), max_length=63, widget=forms.TextInput(attrs=PLAIN | {"class": "mono"})
     )
     plan = forms.CharField(max_length=63)
+    time = forms.DateTimeField(
+        label=_("Moment (UTC)"),
+        required=False,
+        help_text=_("Left empty, the end of this backup. Choose one that was followed by further writes."),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
+    )
+
+    def __init__(self, *args: Any, with_time: bool = False, **named: Any) -> None:
+        super().__init__(*args, **named)
+        if not with_time:
+            del self.fields["time"]
+
+    def clean_time(self) -> datetime.datetime | None:
+        """Return the moment as UTC, whatever zone the page is in."""
+        found: datetime.datetime | None = self.cleaned_data["time"]
+        return found.replace(tzinfo=datetime.UTC) if found else None
 
 
 def tag_rows(tags: dict[str, str], *, empty: int = 2) -> list[dict[str, str]]:

@@ -33,7 +33,8 @@ def wake(handle: str) -> None:
 
 @app.task(name="portal.resources.tasks.sweep_due", expires=30)
 def sweep_due() -> None:
-    """Take up what is due, whoever forgot it."""
+    """Take up what is due, whoever forgot it, and what waited for a cluster that is back."""
+    claim.wake_from_silence(timezone.now())
     due = Resource.objects.due(timezone.now()).values_list("id", flat=True)
     for resource_id in due[:SWEEP_AT_ONCE]:
         enqueue(resource_id)

@@ -35,7 +35,7 @@ def test_anybody_reads_the_catalog(kernel: MemoryBackend) -> None:
     assert set(offering["spec_schema"]["properties"]) == {"disk_gib", "greeting", "store", "born_with"}
     assert offering["spec_schema"]["additionalProperties"] is False
     assert offering["capabilities"]["pitr"] == {
-        "supported": False, "note": "It has no log.", "source": "tests/resources/doubles.py",
+        "supported": False, "note": "It has no log.", "source": "tests/resources/doubles.py", "elsewhere": {},
     }  # fmt: skip
     assert offering["price_from"]["hourly"] == "0.020000"
     users = next(kind for kind in offering["children"] if kind["kind"] == "users")

@@ -84,6 +84,17 @@ def test_the_price_follows_what_is_filled_in(browser: Client) -> None:
     assert not Resource.objects.exists()
 
 
+def test_the_plans_follow_the_region(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = {"HTTP_HX_TARGET": "plan_choices", **HTMX}
+    here = browser.post("/catalog/postgresql/quote", ORDER, **target).content.decode()
+    assert here.count("This plan needs a Kubernetes region") == 2
+    assert "order_summary" not in here
+    monkeypatch.setattr("portal.clusters.placement._reason", lambda *_of: "")
+    assert (
+        "needs a Kubernetes region" not in browser.post("/catalog/postgresql/quote", ORDER, **target).content.decode()
+    )
+
+
 def test_a_name_is_checked_while_it_is_typed(browser: Client) -> None:
     browser.post("/catalog/postgresql", ORDER)
     check = "/catalog/postgresql/name"

@@ -12,12 +12,19 @@ from portal.core.specs import Spec, meta_of, validate
 LETTERS = "abcXYZ019 -_.:;'\"$(){}[]<>%\\/#=@äß漢😀"  # what means something to a shell, SQL, a template or a file
 
 
-def fields_of(spec: type[Spec], targets: Mapping[str, list[str]]) -> dict[str, SearchStrategy[Any]]:
-    """Return what each field that customers see may hold; a ``ref`` names one of ``targets`` by offering."""
+def fields_of(
+    spec: type[Spec], targets: Mapping[str, list[str]], *, backend: str = "local"
+) -> dict[str, SearchStrategy[Any]]:
+    """Return what each field that customers see may hold; a ``ref`` names one of ``targets`` by offering.
+
+    What only other kinds of cluster than ``backend`` have is left out.
+    """
     schema = spec_schema(spec)
     found = {}
     for name, inner in schema.get("properties", {}).items():
         meta = meta_of(spec.model_fields[name])
+        if meta.backends and backend not in meta.backends:
+            continue
         if meta.ref:
             found[name] = st.sampled_from([None, *(service for slug in meta.ref for service in targets.get(slug, []))])
         elif meta.choices:

@@ -104,4 +104,6 @@ def test_a_cache_that_is_away_is_an_empty_one() -> None:
     assert away.add("key", 1) is False
     assert "key" not in away
     assert away.delete("key") is False
+    with pytest.raises(ValueError, match="does not answer"):
+        away.incr("key")
     away.clear()

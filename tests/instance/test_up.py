@@ -20,7 +20,7 @@ from portal.instance.processes import recorded
 from portal.instance.sweep import sweep
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = ("broker", "database", "supervisor", "worker", "web", "beat", "guardian")
+ROLES = ("broker", "database", "supervisor", "worker", "web", "beat", "watch", "guardian")
 pytestmark = pytest.mark.engine
 
 

@@ -48,7 +48,7 @@ def kinds(instance: Instance) -> set[str]:
 
 def kind(command: str) -> str:
     words = command.split()
-    roles = ("gunicorn", "worker", "beat", "supervisor", "portal.instance.guardian", "up")
+    roles = ("gunicorn", "worker", "beat", "supervisor", "portal.instance.watch", "portal.instance.guardian", "up")
     role = next((word for word in words if word in roles), "")
     place = "service" if "/services/" in command else ""
     return f"{Path(words[0]).name}:{role}:{place}" if words else ""

@@ -21,8 +21,11 @@ from portal.accounts.actors import actor_for
 from portal.accounts.models import ApiToken, SignInLink, User, digest
 from portal.audit.models import AuditEvent
 from portal.clusters.backends.base import LogLine
+from portal.clusters.backends.kubernetes import kubeconfig
+from portal.clusters.backends.kubernetes.kubeconfig import Access
 from portal.clusters.backends.local import render
 from portal.clusters.backends.local.supervisor import commands, logs
+from portal.clusters.models import Cluster
 from portal.core.errors import PermanentError, TemporaryError
 from portal.core.logs import without_keys
 from portal.core.vault import seal
@@ -85,6 +88,9 @@ def canaries(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
         monkeypatch.setitem(connections["default"].settings_dict, "PASSWORD", "canary-database-password")
         kept = seal("To: owner@acme.example\n\nCome in: https://portal.example/canary-link-in-a-kept-mail")
         Mail.objects.create(recipient=owner.email, subject="Come in", state="kept", sealed=kept)
+        config = kubeconfig.written(Access("https://10.0.0.1:6443", token="canary-token-of-a-kubeconfig"))
+        far = {"name": "far", "kind": "kubernetes", "enabled": False, "kubeconfig": seal(config)}
+        Cluster.objects.create(region=world.mine.region, **far)
         yield {
             **{f"secret of {row.name}": _password(world, row) for row in (world.mine, world.sibling, world.foreign)},
             "api token": token,
@@ -92,6 +98,7 @@ def canaries(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
             "sign-in link": link,
             "invitation": invited.link.rpartition("/")[2],
             "secret of a webhook": SECRET_OF_WEBHOOK,
+            "token of a kubeconfig": "canary-token-of-a-kubeconfig",
             "mail in the outbox": "canary-link-in-a-kept-mail",
             "secret of a code app": app_secret,
             "recovery code": recovery,

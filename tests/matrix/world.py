@@ -182,6 +182,8 @@ def build(backend: MemoryBackend) -> World:
     robot = _machine(User.objects.get(machine_of=acme.pk))
     world.whos = {who.name: who for who in [*_people(people), *_tokens(people["owner"]), robot, _nobody()]}
     world.dead = _dead_tokens(people["owner"], acme)
+    for names in (world.own, world.theirs, world.of_sibling):
+        names()  # now: a test may make more of what there is one of
     return world
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
+from portal.clusters.models import Cluster
 from portal.core.actors import Actor
 from portal.core.drivers import Phase, UnitState
-from portal.core.errors import PermanentError, TemporaryError
+from portal.core.errors import PermanentError, TemporaryError, UnreachableError
 from portal.resources import actions, engine
 from portal.resources.engine import claim
 from portal.resources.models import Event, Operation, Resource
@@ -140,3 +141,22 @@ def test_an_operation_that_takes_too_long_times_out_and_the_engine_goes_on(
     assert operation.error["code"] == "operation_timed_out"
     kernel.obey = True
     assert turn(operation.resource).state == "running"
+
+
+def test_what_waits_for_a_silent_cluster_goes_on_as_soon_as_that_is_back(
+    order: Callable[..., Operation], kernel: MemoryBackend, cluster: Cluster
+) -> None:
+    kernel.error = UnreachableError("This region does not answer at the moment; we try again.")
+    silent = turn(order().resource, 6)
+    kernel.error = TemporaryError("There is no room.")
+    full = turn(order("other").resource, 6)
+    assert [next(c["reason"] for c in one.conditions if c["type"] == "Synced") for one in (silent, full)] == [
+        "Unreachable",
+        "Retrying",
+    ]
+    Cluster.objects.update(silent_since=timezone.now())
+    claim.wake_from_silence(timezone.now())
+    assert not Resource.objects.due(timezone.now()).exists()
+    Cluster.objects.update(silent_since=None)
+    claim.wake_from_silence(timezone.now())
+    assert list(Resource.objects.due(timezone.now())) == [silent]

@@ -54,7 +54,16 @@ class AvailabilityJson(TypedDict):
 
 
 class CapabilityJson(TypedDict):
-    """What it can do, or why not and where that is written."""
+    """What it can do, or why not and where that is written. ``elsewhere``: by kind of cluster, where it is another."""
+
+    supported: bool
+    note: str
+    source: str
+    elsewhere: dict[str, "AnswerJson"]
+
+
+class AnswerJson(TypedDict):
+    """What it can do on one kind of cluster, or why not and where that is written."""
 
     supported: bool
     note: str
@@ -126,7 +135,7 @@ def offering_json(offering: Offering, clusters: Sequence[Cluster]) -> OfferingJs
         "regions": regions(offering, clusters),
         "spec_schema": spec_schema(offering.spec),
         "price_from": price_json(cheapest) if cheapest else None,
-        "capabilities": {name: _capability(value) for name, value in offering.capabilities.as_dict().items()},
+        "capabilities": {name: _capability(offering, value) for name, value in offering.capabilities.as_dict().items()},
         "verbs": [verb.slug for verb in offering.verbs],
         "children": [_kind(kind) for kind in offering.children],
     }
@@ -202,7 +211,12 @@ def _version(version: Version) -> VersionJson:
     }
 
 
-def _capability(value: Yes | No) -> CapabilityJson:
+def _capability(offering: Offering, value: Yes | No) -> CapabilityJson:
+    other = [kind for kind in offering.drivers if isinstance(value, Yes) and kind not in value.backends]
+    return {**_answer(value), "elsewhere": {kind: _answer(value.on(kind)) for kind in other}}
+
+
+def _answer(value: Yes | No) -> AnswerJson:
     if isinstance(value, Yes):
         return {"supported": True, "note": str(value.note), "source": ""}
     return {"supported": False, "note": str(value.reason), "source": value.source}

@@ -30,13 +30,17 @@ class FactJson(TypedDict):
 
 
 class RegionJson(TypedDict):
-    """A place to order in. ``backends`` are the kinds of cluster that serve it, ``facts`` what holds of it today."""
+    """A place to order in. ``backends`` are the kinds of cluster that serve it, ``facts`` what holds of it today.
+
+    ``answering``: whether any of its clusters answers at the moment. Orders are taken all the same, and wait.
+    """
 
     id: str
     slug: str
     name: str
     country: str
     backends: list[str]
+    answering: bool
     facts: list[FactJson]
 
 
@@ -60,10 +64,14 @@ def region(request: Request, region: str) -> Response:
 @described("GET", "regions_ca", "The region's certificate authority", answer=PEM, media="application/x-pem-file")
 @api_view(["GET"])
 def ca(request: Request, region: str) -> HttpResponseBase:
-    """Return the certificate that verifies the endpoints of services in this region, as PEM."""
+    """Return the certificate that verifies the endpoints of services in this region, as PEM.
+
+    On Kubernetes each service has an authority of its own, which is told with its credentials.
+    """
     found = _region(region)
     known_parameters(request)
-    pems = [reads.ca_pem(cluster).strip() for cluster in found.clusters.all()]
+    local = [cluster for cluster in found.clusters.all() if cluster.kind == Cluster.Kind.LOCAL]
+    pems = [reads.ca_pem(cluster).strip() for cluster in local]
     if not pems:
         raise not_found()
     response = HttpResponse("\n".join(dict.fromkeys(pems)) + "\n", content_type="application/x-pem-file")
@@ -79,6 +87,7 @@ def region_json(region: Region) -> RegionJson:
         "name": region.name,
         "country": region.country,
         "backends": sorted({cluster.kind for cluster in region.clusters.all()}),
+        "answering": not region.is_silent,
         "facts": [fact_json(fact) for fact in getattr(region, "holding_facts", [])],
     }
 

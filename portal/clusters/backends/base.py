@@ -8,13 +8,15 @@ from typing import Any, Protocol
 
 from portal.core.drivers import GeneratedSecret
 
+EVENT = "event"  # the source of a line that is no engine's: what the cluster itself warns of
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """One line that an engine wrote; ``text`` is stripped of ANSI and capped, not yet escaped."""
 
     at: datetime.datetime | None
-    source: str  # "engine", or the key of a run
+    source: str  # "engine" or the key of a run (local), "POD/CONTAINER" or ``EVENT`` (kubernetes)
     text: str
 
 

@@ -253,7 +253,7 @@ PATH_SCHEMAS: Mapping[str, dict[str, Any]] = {
 PROBLEM_WORDS: Mapping[str, str] = {
     "400": "The request can't be read.",
     "401": "No token, or one that is unknown, expired or revoked.",
-    "403": "Your role, quota or budget does not allow it.",
+    "403": "Your role, quota or budget does not allow it, or a session has to confirm first who it is.",
     "404": "There is nothing here, or nothing that you may see.",
     "405": "Not with this method.",
     "406": "No answer in a form that the request accepts.",

@@ -96,9 +96,15 @@ class LocalDriver(Protocol):
 
 
 class KubernetesDriver(Protocol):
-    """Translates a view to manifests, and the objects that are there to conditions (``drivers.kubernetes``)."""
+    """Translates a view to manifests, and the objects that are there to conditions (``drivers.kubernetes``).
 
-    kinds: tuple[ObjectKind, ...]  # all that it may render, which are watched: sold only where they are served
+    Manifests are applied in the order rendered and deleted in the reverse one, neighbours of one kind together. Pods
+    that talk to the Kubernetes API are let out to it where ``api_pods``, if a driver has it, names a label of theirs.
+    """
+
+    # All that it may render, which are watched: sold only where they are served, or those of them that
+    # ``needs(settings)`` names, where a driver has it, for a cluster of these settings.
+    kinds: tuple[ObjectKind, ...]
     operator: str  # who serves them, with version and what else has to be there: told to operators
 
     def render(self, view: View) -> list[Rendered]: ...

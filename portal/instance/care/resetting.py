@@ -10,7 +10,9 @@ from portal.bootstrap.layout import refuse_foreign
 from portal.bootstrap.paths import run_directory
 from portal.bootstrap.say import refuse, say
 from portal.clusters.backends.local import files, ports
+from portal.instance import devcluster
 from portal.instance.care.downing import down, left_of
+from portal.instance.commands import ROOT
 from portal.instance.ownership import NO_PORT, own
 from portal.instance.stopping import CODE, Stop, stop_on_signals
 
@@ -54,7 +56,7 @@ def _contents(data: Path) -> str:
 
 def reset(data: Path) -> bool:
     """Stop what runs and remove what is there. Return whether nothing is left; cut off, it can be done again."""
-    if not down(data):
+    if not devcluster.stop(ROOT, data) or not down(data):
         return False
     with own(data, NO_PORT, half_restored=True):
         if left := left_of(data):

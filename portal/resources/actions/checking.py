@@ -75,6 +75,8 @@ def check(actor: Actor, request: OrderRequest, *, named: bool = True) -> Order:
     if errors or version is None or plan is None or spec is None:
         raise invalid(*errors)
     cluster = place(offering, version[1], plan, request.region)
+    if wrong := [*specs.misplaced(spec, cluster.kind), *allowing.unsupported(offering, cluster, request.ip_allow_list)]:
+        raise invalid(*wrong)
     return Order(request, offering, version[0].line, version[1], plan, cluster, spec)
 
 

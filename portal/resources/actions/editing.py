@@ -75,6 +75,7 @@ def _lay_over(actor: Actor, resource: Resource, changes: Edit) -> bool:
     errors += description_errors(changes.description) if changes.description is not None else []
     errors += tags.errors(changes.tags) if changes.tags is not None else []
     errors += allowing.errors(resource.offering, changes.ip_allow_list or ())
+    errors += allowing.unsupported(resource.offering, resource.cluster, changes.ip_allow_list or ())
     window, window_errors = maintenance.checked(resource.maintenance, changes.maintenance or {})
     errors += window_errors
     before = resource.load_spec()
@@ -85,6 +86,7 @@ def _lay_over(actor: Actor, resource: Resource, changes: Edit) -> bool:
         checked, spec_errors = specs.validate(type(before), merged)
         after = _with_hidden(before, checked) if checked else before
         spec_errors = spec_errors or specs.refused_changes(before, after)
+        spec_errors = spec_errors or specs.misplaced(after, resource.cluster.kind)
     if errors + spec_errors:
         raise invalid(*errors, *spec_errors)
     resource.name = changes.name if changes.name is not None else resource.name

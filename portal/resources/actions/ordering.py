@@ -29,8 +29,8 @@ def order(actor: Actor, *, project: Project, request: OrderRequest, origin: dict
         actor,
         resource,
         "create",
-        deadline_seconds=checked.offering.create_deadline_seconds,
-        expected_seconds=checked.offering.expected_seconds,
+        deadline_seconds=checked.offering.pace(checked.cluster.kind).deadline_seconds,
+        expected_seconds=checked.offering.pace(checked.cluster.kind).expected_seconds,
         quote=quote,
         changes={
             "offering": [None, resource.offering_slug],

@@ -35,7 +35,13 @@ def quote_order(actor: Actor, project: Project, request: OrderRequest) -> Quote:
     links.resolve(project, checked.spec)
     after = price_with_parts(checked.offering, checked.plan, checked.spec, region=checked.cluster.region.slug)
     takes = quotas.planned(checked.offering, checked.plan, checked.spec)
-    body = _body(None, after, quota=_quota(project, takes, {}), downtime=0, expected=checked.offering.expected_seconds)
+    body = _body(
+        None,
+        after,
+        quota=_quota(project, takes, {}),
+        downtime=0,
+        expected=checked.offering.pace(checked.cluster.kind).expected_seconds,
+    )
     quote = _new(actor, project, None, fingerprint_of_order(checked), body)
     quote.save()
     return quote
@@ -67,6 +73,8 @@ def preview_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) 
     spec, errors = specs.validate(resource.offering.spec, {**customer_fields(before), **asked}, at="/change/spec")
     if spec is None or (errors := specs.refused_changes(before, spec, at="/change/spec")):
         raise invalid(*errors)
+    if errors := specs.misplaced(spec, resource.cluster.kind, at="/change/spec"):
+        raise invalid(*errors)
     links.resolve(resource.project, spec, source=resource, at="/change/spec")
     running = change.get("running", resource.running)
     if not isinstance(running, bool):
@@ -76,7 +84,13 @@ def preview_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) 
     after = price_with_parts(resource.offering, plan, spec, region=region, running=running)
     restarts = plan.slug != resource.plan_slug or spec != before
     quota = _quota(resource.project, quotas.planned(resource.offering, plan, spec), quotas.taken_by(resource))
-    body = _body(now, after, quota=quota, downtime=5 if restarts else 0, expected=resource.offering.expected_seconds)
+    body = _body(
+        now,
+        after,
+        quota=quota,
+        downtime=5 if restarts else 0,
+        expected=resource.offering.pace(resource.cluster.kind).expected_seconds,
+    )
     return _new(
         actor,
         resource.project,

@@ -13,7 +13,7 @@ from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, conflict, invalid
 from portal.core.offerings import Nature
 from portal.projects import access
-from portal.resources.actions import lifecycle, operations
+from portal.resources.actions import lifecycle, moments, operations
 from portal.resources.actions.checking import OrderRequest
 from portal.resources.actions.ordering import order
 from portal.resources.actions.quotes import customer_fields
@@ -32,12 +32,13 @@ def restore(
     in_place: bool = False,
     plan: str = "",
 ) -> Operation:
-    """Restore a backup. ``operation.resource`` is the service that holds the result.
+    """Restore a backup, or the service as it was at a ``time``. ``operation.resource`` holds the result.
 
-    Raises Problem where the backup is not ready, or neither or both of a new name and ``in_place`` are given.
+    Raises Problem where the backup is not ready, the time can't be had, or neither or both of a new name and
+    ``in_place`` are given.
     """
     if time is not None:
-        raise _no_point_in_time(resource)
+        return _to_moment(actor, resource, time, "" if in_place else target_name, plan)
     if backup is None:
         raise invalid(FieldError("/backup", "required", _("Say which backup to restore.")))
     if bool(target_name) == in_place:
@@ -46,17 +47,26 @@ def restore(
         detail = _("Backup %(name)s is not complete.") % {"name": backup.name}
         raise invalid(FieldError("/backup", "backup_not_ready", detail))
     if in_place:
+        _require_in_place(resource)
         return _over_itself(actor, resource, backup)
-    return _into_new(actor, resource, backup, target_name, plan)
+    return _into_new(actor, resource, _origin(resource, backup), target_name, plan, backup=backup)
 
 
-def _no_point_in_time(resource: Resource) -> Problem:
-    capability = resource.offering.capabilities.pitr
-    reason = getattr(capability, "reason", "")
-    detail = _("Restoring to a point in time is not possible here: %(reason)s") % {"reason": reason}
-    return Problem(
-        "not_supported", HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=(FieldError("/time", "not_supported", detail),)
-    )
+def _to_moment(actor: Actor, resource: Resource, time: datetime.datetime, name: str, plan: str) -> Operation:
+    """Order a service that is born from the archive. Raises Problem as ``require_moment`` does, or for no new name."""
+    moments.require_moment(resource, time)
+    if not name:
+        raise invalid(FieldError("/target", "required", _("A moment is restored into a new service: give a name.")))
+    moment = time.astimezone(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    origin = {"handle": resource.handle, "kind": "", "child_id": str(resource.id), "facts": {"time": moment}}
+    return _into_new(actor, resource, origin, name, plan)
+
+
+def _require_in_place(resource: Resource) -> None:
+    """Refuse where a backup can only be restored into a new service."""
+    if resource.cluster.kind not in resource.offering.restores_in_place:
+        detail = _("In this region a backup is restored into a new service. Give a name for it, and move over to it.")
+        raise invalid(FieldError("/in_place", "not_supported", detail))
 
 
 def _origin(resource: Resource, backup: Child, **more: Any) -> dict[str, Any]:
@@ -64,8 +74,10 @@ def _origin(resource: Resource, backup: Child, **more: Any) -> dict[str, Any]:
     return {"handle": resource.handle, "kind": backup.kind, "child_id": str(backup.id), "facts": facts, **more}
 
 
-def _into_new(actor: Actor, resource: Resource, backup: Child, name: str, plan: str) -> Operation:
-    """Order a service like the old one that takes its first data from the backup."""
+def _into_new(
+    actor: Actor, resource: Resource, origin: dict[str, Any], name: str, plan: str, *, backup: Child | None = None
+) -> Operation:
+    """Order a service like the old one that takes its first data from a backup of it."""
     access.require(actor, resource.project, "service.create", on=resource.project.slug)
     _refuse_wiped(resource)
     request = OrderRequest(
@@ -79,9 +91,10 @@ def _into_new(actor: Actor, resource: Resource, backup: Child, name: str, plan: 
         ip_allow_list=resource.ip_allow_list,
         acknowledge=("end_of_support",),
     )
-    operation = order(actor, project=resource.project, request=request, origin=_origin(resource, backup))
-    _copy_children(resource, operation.resource, backup)
-    operations.note(actor, resource, "service.restored_from", child=backup, changes={"into": [None, name]})
+    operation = order(actor, project=resource.project, request=request, origin=origin)
+    _copy_children(resource, operation.resource)
+    changes = {"into": [None, name], **({"time": [None, time]} if (time := origin["facts"].get("time")) else {})}
+    operations.note(actor, resource, "service.restored_from", child=backup, changes=changes)
     return operation
 
 
@@ -92,7 +105,7 @@ def _refuse_wiped(resource: Resource) -> None:
         raise conflict("transient_state", detail, resource_id=resource.public_id, current_state=resource.state)
 
 
-def _copy_children(source: Resource, target: Resource, backup: Child) -> None:
+def _copy_children(source: Resource, target: Resource) -> None:
     """Give the new service the parts that the backup holds; they get ids and secrets of their own."""
     lasting = [kind.slug for kind in source.offering.children if kind.nature is Nature.DESIRED]
     rows = Child.objects.filter(resource=source, kind__in=lasting, deletion_requested_at=None)

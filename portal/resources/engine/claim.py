@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
+from portal.core.errors import UnreachableError
 from portal.resources.models import Resource
 from portal.resources.querysets import LEASE, LONGEST_LEASE, SKEW
 
@@ -83,6 +84,13 @@ def wake_from_the_future(now: datetime.datetime) -> None:
     late = Q(next_reconcile_at__gt=now + FURTHEST, deleted_at=None)  # asked with the old time as the new one came
     late |= Q(next_reconcile_at__gt=now, updated_at__gt=now + SKEW)
     Resource.objects.filter(late, purged_at=None).update(next_reconcile_at=now)
+
+
+def wake_from_silence(now: datetime.datetime) -> None:
+    """Make due what waits because its cluster did not answer, where that answers by now."""
+    waiting = Resource.objects.filter(next_reconcile_at__gt=now, failures__gt=0, lease_until=None, purged_at=None)
+    silent = [{"type": "Synced", "reason": UnreachableError.reason}]
+    waiting.filter(cluster__silent_since=None, conditions__contains=silent).update(next_reconcile_at=now)
 
 
 def wake(*, handle: str) -> uuid.UUID | None:

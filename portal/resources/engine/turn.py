@@ -53,7 +53,7 @@ def _reconcile(resource_id: uuid.UUID, only_due: bool) -> bool:
     try:
         _work(turn, held.at)
     except TemporaryError as error:
-        _fail(turn, "Retrying", str(error), pause(held.resource.failures))
+        _fail(turn, error.reason, str(error), pause(held.resource.failures))
     except PermanentError as error:
         _fail(turn, "Refused", str(error), LONGEST_PAUSE if held.resource.deletion_requested_at else None)
     except Exception:

@@ -169,6 +169,7 @@ def _can_restore(child: Child, kind: ChildKind, permissions: frozenset[str]) -> 
 
 def _download(child: Child, kind: ChildKind, permissions: frozenset[str]) -> str:
     can = "download" in kind.verbs and child.state == "succeeded" and child.deletion_requested_at is None
+    can = can and bool(child.facts.get("artifact"))  # what lies in an archive is no file
     return _url("download", child, kind) if can and "service.secrets" in permissions else ""
 
 

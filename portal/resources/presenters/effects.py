@@ -102,5 +102,6 @@ def bin_words(resource: Resource) -> str:
         "It can be brought back with its data for %(days)d days.",
         days,
     ) % {"days": days}
-    backup = _("A final backup is made first.") if resource.offering.capabilities.backup else ""
+    can = resource.offering.capabilities.backup.on(resource.cluster.kind)
+    backup = _("A final backup is made first.") if can else ""
     return f"{backup} {words}".strip()

@@ -41,10 +41,14 @@ class Chart:
 
 
 def charts_of(offering: Offering, series: Iterable[Series]) -> list[Chart]:
-    """Return a chart for each declared metric; where an offering declares none, one for each series."""
+    """Return a chart for each declared metric; where an offering declares none, one for each series.
+
+    What a kind of cluster never measures is left out where it measures others.
+    """
     known = {item.name: item for item in series}
     metrics = offering.metrics or tuple(_undeclared(item) for item in known.values())
-    return [_chart(metric, known) for metric in metrics]
+    charts = [_chart(metric, known) for metric in metrics]
+    return [chart for chart in charts if chart.curves] or charts
 
 
 def _undeclared(series: Series) -> Metric:

@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.text import slugify
 
 from portal.clusters import reads
+from portal.clusters.backends.base import EVENT
 from portal.core.errors import TemporaryError
 from portal.core.htmx import wants_partial
 from portal.resources.presenters.logs import Line, lines_of
@@ -33,8 +34,10 @@ def logs(request: HttpRequest, service_id: str) -> HttpResponse:
     """Show the newest lines; with nothing new, a poll is answered by 204."""
     page = load(request, service_id)
     asked = _asked(request)
-    lines, problem = _read(page, asked)
-    mark = fingerprint([(line.at, line.text) for line in lines[-3:]], len(lines), problem)
+    lines, warnings, problem = _read(page, asked)
+    mark = fingerprint(
+        [(line.at, line.text) for line in lines[-3:]], len(lines), [(line.at, line.text) for line in warnings], problem
+    )
     if (nothing_new := unchanged(request, mark)) is not None:
         return nothing_new
     query = query_without(request, "seen")
@@ -43,6 +46,7 @@ def logs(request: HttpRequest, service_id: str) -> HttpResponse:
     context = {
         "asked": asked,
         "lines": lines,
+        "warnings": warnings,
         "problem": problem,
         "poll_url": f"{request.path}?{query.urlencode()}",
         "text_url": f"{page.url('logs_text')}?{text_query}",
@@ -73,15 +77,17 @@ def _clock(moment: datetime.datetime | None) -> str:
     return f"{moment:%Y-%m-%dT%H:%M}" if moment else ""
 
 
-def _read(page: ServicePage, asked: Asked) -> tuple[list[Line], str]:
-    """Return the lines, or why there are none."""
+def _read(page: ServicePage, asked: Asked) -> tuple[list[Line], list[Line], str]:
+    """Return the lines and what the cluster itself warns of, or why there are none."""
     row = page.resource
     limit = SEARCHED if asked.text else SHOWN
     try:
         found = reads.logs(row.cluster, row.handle, since=asked.since, until=asked.until, limit=limit)
     except TemporaryError as error:
-        return [], str(error)
-    return lines_of(found, asked.text)[-SHOWN:], ""
+        return [], [], str(error)
+    written = [line for line in found if line.source != EVENT]
+    warnings = [line for line in found if line.source == EVENT]
+    return lines_of(written, asked.text)[-SHOWN:], lines_of(warnings), ""
 
 
 def download(request: HttpRequest, service_id: str) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from portal.clusters.backends.base import Series
 from portal.clusters.models import Cluster
-from portal.core.errors import TemporaryError
+from portal.core.errors import PermanentError, TemporaryError
 from portal.core.htmx import wants_partial
 from portal.resources.presenters.metrics import charts_of
 from portal.resources.tabs import Tab
@@ -34,15 +34,16 @@ def metrics(request: HttpRequest, service_id: str) -> HttpResponse:
     page = load(request, service_id)
     chosen = request.GET.get("range", "15m")
     chosen = chosen if chosen in RANGES else "15m"
-    series, problem = _query(page, RANGES[chosen])
+    series, problem, absence = _query(page, RANGES[chosen])
     charts = charts_of(page.resource.offering, series)
-    mark = fingerprint(chosen, problem, [[str(chart.times[-1:]), len(chart.times)] for chart in charts])
+    mark = fingerprint(chosen, problem, absence, [[str(chart.times[-1:]), len(chart.times)] for chart in charts])
     if (nothing_new := unchanged(request, mark)) is not None:
         return nothing_new
     context = {
         "charts": charts,
         "has_data": any(chart.times for chart in charts),
         "problem": problem,
+        "absence": absence,
         "ranges": _ranges(page, chosen),
         "poll_url": f"{request.path}?range={chosen}&seen={mark}",
         "poll_every": POLL_SECONDS,
@@ -50,13 +51,16 @@ def metrics(request: HttpRequest, service_id: str) -> HttpResponse:
     return show(page, "metrics", "partials/metrics" if wants_partial(request) else "service_metrics", context)
 
 
-def _query(page: ServicePage, span: datetime.timedelta) -> tuple[list[Series], str]:
+def _query(page: ServicePage, span: datetime.timedelta) -> tuple[list[Series], str, str]:
+    """Return the series, what keeps them away at the moment, and why there never are any."""
     source: Metrics = import_string(settings.METRICS)()
     now, row = timezone.now(), page.resource
     try:
-        return source.query(row.cluster, row.handle, since=now - span, until=now), ""
+        return source.query(row.cluster, row.handle, since=now - span, until=now), "", ""
     except TemporaryError as error:
-        return [], str(error)
+        return [], str(error), ""
+    except PermanentError as error:
+        return [], "", str(error)
 
 
 def _ranges(page: ServicePage, chosen: str) -> list[Tab]:

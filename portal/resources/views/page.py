@@ -25,6 +25,8 @@ from portal.resources.tabs import tabs_of
 
 OFFERED = 500  # services in a field that names one, the newest; others are named by the API
 BUSY_SECONDS, CALM_SECONDS = 2, 10
+HEAD_SECONDS = 1  # of the head alone, which has what else is on the page asked for anew when it changes
+CHANGED = "service-changed"  # the event that does that
 Answer = TypeVar("Answer")
 
 
@@ -61,16 +63,22 @@ def show(page: ServicePage, tab: str, template: str, context: dict[str, Any], *,
     head = page.header()
     frame = {
         "header": head,
-        "header_mark": fingerprint(head.mark_parts),
+        "header_mark": head_mark(page.resource, head),
         "service": page.resource,
         "offering": page.resource.offering,
         "may": {name.removeprefix("service."): True for name in page.permissions if name.startswith("service.")},
         "tabs": tabs_of(page.resource, page.permissions, tab),
         "poll_seconds": poll_seconds(page.resource),
+        "head_seconds": HEAD_SECONDS,
     }
     response = render(page.request, f"resources/{template}.html", frame | context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def head_mark(resource: Resource, head: Header) -> str:
+    """Return the mark of the head, which follows all that was last seen of a service: it stands for the whole page."""
+    return fingerprint(head.mark_parts, resource.conditions, resource.facts)
 
 
 def poll_seconds(resource: Resource) -> int:

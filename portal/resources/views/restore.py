@@ -11,6 +11,7 @@ from portal.core.offerings import Plan
 from portal.core.pricing import Price
 from portal.resources import actions
 from portal.resources.access import access_child
+from portal.resources.actions import moments
 from portal.resources.forms import RestoreForm, cheapest_first
 from portal.resources.models import Child
 from portal.resources.parts import price_with_parts
@@ -30,15 +31,21 @@ def restore(request: HttpRequest, service_id: str, kind: str, child_id: str) -> 
 
 def _fresh_form(page: ServicePage) -> RestoreForm:
     name = f"{page.resource.name[:52]}-restored"
-    return RestoreForm(initial={"name": name, "plan": page.resource.plan_slug})
+    initial = {"name": name, "plan": page.resource.plan_slug}
+    return RestoreForm(initial=initial, with_time=_has_moments(page))
+
+
+def _has_moments(page: ServicePage) -> bool:
+    return moments.earliest(page.resource) is not None
 
 
 def _to_new(page: ServicePage, backup: Child) -> HttpResponse:
-    form = RestoreForm(page.request.POST)
+    form = RestoreForm(page.request.POST, with_time=_has_moments(page))
     if form.is_valid():
-        name, plan = form.cleaned_data["name"], form.cleaned_data["plan"]
+        name, plan, time = form.cleaned_data["name"], form.cleaned_data["plan"], form.cleaned_data.get("time")
+        source = None if time else backup
         try:
-            made = actions.restore(page.actor, page.resource, backup=backup, target_name=name, plan=plan)
+            made = actions.restore(page.actor, page.resource, backup=source, time=time, target_name=name, plan=plan)
         except Problem as problem:
             show_problem(problem, form)
         else:
@@ -70,6 +77,7 @@ def _page(page: ServicePage, backup: Child, form: RestoreForm, error: str = "", 
         "plans": _plans(page),
         "chosen": bound_plan or page.resource.plan_slug,
         "in_place_error": error,
+        "may_in_place": page.resource.cluster.kind in page.resource.offering.restores_in_place,
         "may_create": "service.create" in page.permissions,
     }
     template = "partials/restore" if wants_partial(page.request) else "service_restore"

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django_htmx.http import trigger_client_event
 
 from portal.core import ids
 from portal.core.htmx import toast, wants_partial
@@ -15,7 +16,16 @@ from portal.resources.presenters.facts import facts_of
 from portal.resources.presenters.notices import notices_of
 from portal.resources.presenters.prices import Prices
 from portal.resources.presenters.words import operation_words
-from portal.resources.views.page import ServicePage, fingerprint, load, poll_seconds, show, unchanged
+from portal.resources.views.page import (
+    CHANGED,
+    HEAD_SECONDS,
+    ServicePage,
+    fingerprint,
+    head_mark,
+    load,
+    show,
+    unchanged,
+)
 
 RECENT = 6
 
@@ -65,13 +75,13 @@ def header(request: HttpRequest, service_id: str) -> HttpResponse:
     """Answer the head's poll; an operation that has ended since the last one is told in a quiet toast."""
     page = load(request, service_id)
     head = page.header()
-    mark = fingerprint(head.mark_parts)
+    mark = head_mark(page.resource, head)
     ended = _ended(page, request.GET.get("operation", ""))
     if ended is None and (nothing_new := unchanged(request, mark)) is not None:
         return nothing_new
     context = {"header": head, "service": page.resource, "offering": page.resource.offering}
-    context |= {"header_mark": mark, "poll_seconds": poll_seconds(page.resource)}
-    response = render(request, "resources/partials/header.html", context)
+    context |= {"header_mark": mark, "head_seconds": HEAD_SECONDS}
+    response = trigger_client_event(render(request, "resources/partials/header.html", context), CHANGED)
     return response if ended is None else _tell(response, ended)
 
 

@@ -114,6 +114,7 @@ def _forms(page: ServicePage, sent: str) -> Forms:
             initial=customer_fields(row.load_spec()),
             only_changeable=True,
             references=references(page, row.offering.spec),
+            backends=(row.cluster.kind,),
         ),
         maintenance=MaintenanceForm(
             data if sent == "maintenance" else None,
@@ -173,7 +174,7 @@ def _page(page: ServicePage, forms: Forms, *, part: str = "", status: int = 200)
         "plan": page.resource.plan,
         "price": Prices().of(page.resource),
         "newer": newer_releases(page.resource),
-        "networks_refusal": allowing.refusal(page.resource.offering),
+        "networks_refusal": allowing.refusal(page.resource.offering, page.resource.cluster.kind),
         "update": pending_update(page.resource, timezone.now()),
         "has_resize": page.resource.offering.verb("resize") is not None,
         "has_upgrade": page.resource.offering.verb("upgrade") is not None,

@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from portal.clusters.backends.local import files
@@ -34,6 +35,12 @@ class Life:
     asked: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     deleted: bool = False
+    in_short: tuple[str, ...] = ("fill the stock", "order", "delete")
+    patience: float = 30.0
+
+    def steps(self) -> Mapping[str, Callable[[Point], None]]:
+        """Return what is asked in each step."""
+        return {name: partial(act, self) for name, act in LIFE.items()}
 
     def ask(self, **changes: Any) -> None:
         """Ask for the unit with these changes."""
@@ -98,8 +105,10 @@ class Life:
         kept = self.asked.get("keep_artifacts", ()) or any(run.artifact for run in self.asked["runs"])
         return ["d"] if kept else []
 
-    def check(self) -> None:
+    def check(self, step: str) -> None:
         """Nothing is lost, doubled or left over."""
+        if step == "order":
+            (self.struck.home.root / "precious").write_text("kept")
         self._nothing_is_shared()
         if self.deleted or not self.generation:
             return

@@ -60,7 +60,7 @@ def test_allowed_networks_are_edited_in_rows(
     service.refresh_from_db()
     assert [entry["cidr"] for entry in service.ip_allow_list] == ["198.51.100.7/32", "203.0.113.0/24"]
     assert Operation.objects.get(resource=service).type == "update"
-    monkeypatch.setattr("portal.resources.allowing.refusal", lambda offering: "It has no network.")
+    monkeypatch.setattr("portal.resources.allowing.refusal", lambda *_of: "It has no network.")
     assert "It has no network." in browser.get(f"/services/{service.public_id}/settings").content.decode()
 
 

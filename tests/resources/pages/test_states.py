@@ -121,6 +121,6 @@ def test_an_operation_that_ends_is_told_in_a_toast(
     service = make()
     restart = operation(service, type="restart")
     path = f"/services/{service.public_id}/header"
-    assert "HX-Trigger" not in htmx.get(path, {"operation": restart.public_id})
+    assert "toast" not in htmx.get(path, {"operation": restart.public_id})["HX-Trigger"]
     Operation.objects.filter(id=restart.id).update(state="succeeded", finished_at=NOW)
     assert "Restart: succeeded" in htmx.get(path, {"operation": restart.public_id})["HX-Trigger"]

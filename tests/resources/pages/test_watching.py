@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from portal.accounts.models import User
-from portal.core.errors import TemporaryError
+from portal.clusters.backends.base import EVENT, LogLine
+from portal.core.errors import PermanentError, TemporaryError
 from portal.resources.models import Event, Operation, Resource
 from portal.resources.presenters.metrics import rates
 from tests.resources.doubles import MemoryBackend
@@ -90,3 +91,39 @@ def test_activity_says_who_did_what_page_by_page(
     assert "line 0" in second
     assert "line 69" not in second
     assert browser.get(path, {"cursor": "nonsense"}).status_code == 200
+
+
+def test_what_the_cluster_warns_of_stands_above_the_log_and_apart_from_it(
+    browser: Client, make: Callable[..., Resource], backend: MemoryBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/services/{make().public_id}/logs"
+    assert "Warnings of the cluster" not in browser.get(path).content.decode()
+    lines = [LogLine(None, EVENT, "WARNING FailedScheduling: no <room>"), LogLine(None, "p-1/engine", "ready")]
+    monkeypatch.setattr(backend, "logs", lambda *_args, **_kwargs: lines)
+    page = browser.get(path)
+    assert [line.text for line in page.context["warnings"]] == ["WARNING FailedScheduling: no <room>"]
+    assert [line.text for line in page.context["lines"]] == ["ready"]
+    assert "no &lt;room&gt;" in page.content.decode()
+
+
+def test_a_region_without_any_figures_is_said_to_have_none(
+    browser: Client, make: Callable[..., Resource], backend: MemoryBackend
+) -> None:
+    backend.error = PermanentError("This region has no source of metrics.")
+    page = browser.get(f"/services/{make().public_id}/metrics").content.decode()
+    assert "No figures in this region" in page
+    assert "This region has no source of metrics." in page
+
+
+def test_the_head_looks_every_second_and_has_the_rest_follow(
+    browser: Client, htmx: Client, make: Callable[..., Resource]
+) -> None:
+    service = make()
+    page = browser.get(f"/services/{service.public_id}")
+    mark = page.context["header_mark"]
+    assert 'hx-trigger="every 1s"' in page.content.decode()
+    assert "service-changed from:body" in page.content.decode()
+    assert htmx.get(f"/services/{service.public_id}/header", {"seen": mark}).status_code == 204
+    Resource.objects.filter(id=service.id).update(facts={"replicas": 2})
+    answer = htmx.get(f"/services/{service.public_id}/header", {"seen": mark})
+    assert (answer.status_code, "service-changed" in answer["HX-Trigger"]) == (200, True)

@@ -7,6 +7,8 @@ from typing import cast
 from django.utils.translation import gettext_lazy as _
 
 from apps.databases.offerings.postgresql.children import BACKUPS, DATABASES, USERS
+from apps.databases.offerings.postgresql.kubernetes.cluster import POOLER_CPU, POOLER_MEMORY_MIB, POOLER_NODES
+from apps.databases.offerings.postgresql.kubernetes.driver import KubernetesPostgresql
 from apps.databases.offerings.postgresql.local import LocalPostgresql
 from apps.databases.offerings.postgresql.metrics import METRICS
 from apps.databases.offerings.postgresql.plans import PLANS, VERSIONS, packages
@@ -22,14 +24,17 @@ from portal.core.offerings import (
     STORAGE_GIB_SECONDS,
     UPGRADE,
     Capabilities,
+    Footprint,
     No,
     Offering,
+    Pace,
     Plan,
     Yes,
 )
 from portal.core.specs import Spec
 
 _HERE = "apps/databases/offerings/postgresql"
+_K8S = ("kubernetes",)
 _ONE_PROCESS = _("A local region runs one process on one machine.")
 
 
@@ -40,6 +45,12 @@ def _quantities(plan: Plan, spec: Spec) -> Mapping[str, Decimal]:
         INSTANCE_SECONDS.slug: Decimal(plan.nodes),
         STORAGE_GIB_SECONDS.slug: Decimal(disk) * plan.nodes,
     }
+
+
+def _helpers(_plan: Plan, spec: Spec) -> Footprint:
+    """Return what the pooler takes beside the nodes."""
+    nodes = POOLER_NODES if cast(PostgresqlSpec, spec).pooler != "none" else 0
+    return Footprint(POOLER_CPU * nodes, POOLER_MEMORY_MIB * nodes, 0)
 
 
 OFFERING = Offering(
@@ -56,27 +67,50 @@ OFFERING = Offering(
     spec=PostgresqlSpec,
     meters=(INSTANCE_SECONDS, STORAGE_GIB_SECONDS),
     quantities=_quantities,
+    helpers=_helpers,
     capabilities=Capabilities(
         stop=Yes(_("Data, address and logins are kept; compute is not billed.")),
         resize=Yes(_("A restart of seconds; disks only grow.")),
         minor_upgrade=Yes(_("Within a line, a restart of seconds.")),
         major_upgrade=No(_("Not built yet: dump and restore into a new service of the next line."), _HERE),
-        backup=Yes(_("Base backups on demand, verified, downloadable."), ("local",)),
-        restore=Yes(_("Into a new service or over the same one, within a line."), ("local",)),
-        pitr=No(_("The write-ahead log is not archived yet; a restore goes to the end of a backup."), _HERE),
-        replicas=No(_ONE_PROCESS, _HERE),
-        high_availability=No(_ONE_PROCESS, _HERE),
-        users=Yes(_("Logins with owner, write or read access; never a superuser.")),
+        backup=Yes(
+            _("Base backups on demand, verified, downloadable."),
+            ("local",),
+            otherwise=Yes(_("Each night and on demand, into a bucket of its own, where the region has a store."), _K8S),
+        ),
+        restore=Yes(
+            _("Into a new service or over the same one, within a line."),
+            ("local",),
+            otherwise=Yes(_("Into a new service of the same line."), _K8S),
+        ),
+        pitr=Yes(
+            _("To any moment since the oldest backup that is kept, into a new service."),
+            _K8S,
+            otherwise=No(_("The write-ahead log is not archived; a restore goes to the end of a backup."), _HERE),
+        ),
+        replicas=Yes(_("Plans with three nodes have an address for reading."), _K8S, otherwise=No(_ONE_PROCESS, _HERE)),
+        high_availability=Yes(
+            _("Plans with three nodes fail over by themselves, each node in a zone of its own."),
+            _K8S,
+            otherwise=No(_ONE_PROCESS, _HERE),
+        ),
+        users=Yes(
+            _("Logins with owner, write or read access; never a superuser."),
+            ("local",),
+            otherwise=Yes(
+                _("The same; one that is taken away is locked and stays in PostgreSQL without rights."), _K8S
+            ),
+        ),
         rotation=Yes(_("A successor beside the old login: both work until you complete the exchange.")),
         tls=Yes(_("TLS 1.2 and 1.3, verified against the region's authority; plain connections are refused.")),
-        allow_list=Yes(_("Networks that may connect, from the next connection on."), ("local",)),
+        allow_list=Yes(_("Networks that may connect, from the next connection on.")),
         metrics=Yes(_("Live, of the last hour.")),
         logs=Yes(_("The engine's log, newest lines.")),
     ),
     children=(DATABASES, USERS, BACKUPS),
     verbs=(RESTART, STOP, START, RESIZE, UPGRADE, RESTORE, FORK),
     metrics=METRICS,
-    drivers={"local": LocalPostgresql()},
+    drivers={"local": LocalPostgresql(), "kubernetes": KubernetesPostgresql()},
     keywords=("sql", "relational", "database", "postgres", "pg", "psql", "rdbms", "oltp", "jsonb", "transactions"),
     docs="https://www.postgresql.org/docs/",
     icon="database",
@@ -85,4 +119,5 @@ OFFERING = Offering(
     licence="PostgreSQL",
     create_deadline_seconds=600,
     expected_seconds=5,
+    paces={"kubernetes": Pace(120, 1800)},
 )

@@ -67,7 +67,9 @@ BACKUPS = ChildKind(
     spec=BackupSpec,
     nature=Nature.RUN,
     icon="archive",
-    help=_("A backup holds all databases and users. It can be restored into a new service or over this one."),
+    help=_(
+        "A backup holds all databases and users. It is restored into a new service; where a region can, over this one."
+    ),
     empty=_("No backup yet. One takes seconds for a small database."),
     verbs=("create", "delete", "cancel", "retry", "download"),
     generated_name=True,

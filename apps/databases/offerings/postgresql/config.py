@@ -80,9 +80,21 @@ def _spec(view: View) -> PostgresqlSpec:
     return cast(PostgresqlSpec, view.spec)
 
 
-def _fixed(view: View) -> dict[str, Value]:
-    """Return what only a start can change. Memory follows the plan, as PostgreSQL's own manual advises."""
+def sizes(view: View) -> dict[str, Value]:
+    """Return the sizes that only a start can change. They follow the plan, as PostgreSQL's own manual advises."""
     cores = max(1, int(view.plan.cpu))
+    return {
+        "max_connections": max_connections(view) + _PLATFORM_CONNECTIONS,
+        "superuser_reserved_connections": _PLATFORM_CONNECTIONS,
+        "shared_buffers": f"{view.plan.memory_mib // 4}MB",
+        "max_worker_processes": 8,
+        "max_parallel_workers": cores,
+        "max_parallel_workers_per_gather": min(2, cores),
+    }
+
+
+def _fixed(view: View) -> dict[str, Value]:
+    """Return what only a start can change."""
     found: dict[str, Value] = {
         "listen_addresses": "127.0.0.1",
         "port": "{{port:main}}",
@@ -90,12 +102,7 @@ def _fixed(view: View) -> dict[str, Value]:
         "unix_socket_permissions": "0700",
         "hba_file": "{{dir}}/etc/pg_hba.conf",
         "ident_file": "{{dir}}/etc/pg_ident.conf",
-        "max_connections": max_connections(view) + _PLATFORM_CONNECTIONS,
-        "superuser_reserved_connections": _PLATFORM_CONNECTIONS,
-        "shared_buffers": f"{view.plan.memory_mib // 4}MB",
-        "max_worker_processes": 8,
-        "max_parallel_workers": cores,
-        "max_parallel_workers_per_gather": min(2, cores),
+        **sizes(view),
         "wal_level": "replica",
         "max_wal_senders": 4,
         "shared_preload_libraries": "pg_stat_statements",
@@ -107,13 +114,10 @@ def _fixed(view: View) -> dict[str, Value]:
     return found
 
 
-def _reloadable(view: View, *, read_only: bool) -> dict[str, Value]:
-    """Return what a reload takes up. ``read_only``: the disk is full, so that only a session that says so may write."""
+def tuning(view: View) -> dict[str, Value]:
+    """Return what a reload takes up, wherever PostgreSQL runs: what was asked for, and what follows from the plan."""
     spec, memory, disk = _spec(view), view.plan.memory_mib, disk_gib(view)
-    found: dict[str, Value] = {
-        "ssl": True,
-        "ssl_cert_file": "{{dir}}/tls/cert.pem",
-        "ssl_key_file": "{{dir}}/tls/key.pem",
+    return {
         "ssl_min_protocol_version": "TLSv1.2",
         "password_encryption": "scram-sha-256",
         "effective_cache_size": f"{memory * 3 // 4}MB",
@@ -127,12 +131,22 @@ def _reloadable(view: View, *, read_only: bool) -> dict[str, Value]:
         "idle_in_transaction_session_timeout": spec.idle_in_transaction_session_timeout_ms,
         "log_min_duration_statement": _or(spec.log_min_duration_statement_ms, -1),
         "log_statement": spec.log_statement,
-        "log_line_prefix": "%m [%p] %q%u@%d ",
         "timezone": spec.timezone,
-        "lc_messages": "C",
         "default_text_search_config": "pg_catalog.english",
-        "default_transaction_read_only": read_only,
         "jit": False,
+    }
+
+
+def _reloadable(view: View, *, read_only: bool) -> dict[str, Value]:
+    """Return what a reload takes up. ``read_only``: the disk is full, so that only a session that says so may write."""
+    found: dict[str, Value] = {
+        "ssl": True,
+        "ssl_cert_file": "{{dir}}/tls/cert.pem",
+        "ssl_key_file": "{{dir}}/tls/key.pem",
+        **tuning(view),
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+        "lc_messages": "C",
+        "default_transaction_read_only": read_only,
     }
     if line_of(view.release) >= 17:
         found["allow_alter_system"] = False

@@ -1,6 +1,7 @@
 """How to connect: URI, environment and code for each login, with placeholders in the place of secrets."""
 
 import json
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import quote
 
@@ -11,14 +12,27 @@ _USER = "{{username}}"
 _CA = "ca.pem"
 
 
-def connections(view: View) -> tuple[Connection, ...]:
-    """Return one for each login, the main one first; none before the service has an address."""
-    port = next((endpoint["port"] for endpoint in view.facts.get("endpoints", ())), None)
-    if port is None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where connections go to, and what they are verified by."""
+
+    host: str
+    port: int
+    authority: tuple[str, str] | None
+
+
+def connections(view: View, *, authority: tuple[str, str] | None = None) -> tuple[Connection, ...]:
+    """Return one for each login, the main one first; none before the service has an address.
+
+    ``authority`` names the secret and key of the certificate to verify by, where it is not the region's.
+    """
+    endpoint = next(iter(view.facts.get("endpoints", ())), None)
+    if endpoint is None:
         return ()
     users = [user for user in view.of_kind("users") if not user.deleting]
     ordered = sorted(users, key=lambda user: not cast(UserSpec, user.spec).main)
-    return tuple(_connection(view, user, int(port)) for user in ordered)
+    place = Place(str(endpoint.get("host") or view.host), int(endpoint["port"]), authority)
+    return tuple(_connection(view, user, place) for user in ordered)
 
 
 def main_database(view: View) -> str:
@@ -28,14 +42,14 @@ def main_database(view: View) -> str:
     return next((child.name for child in (*main, *databases)), "defaultdb")
 
 
-def _connection(view: View, user: ChildView, port: int) -> Connection:
+def _connection(view: View, user: ChildView, place: Place) -> Connection:
     secret = f"user-{user.id.hex}"
     password, database = f"{{{{secret:{secret}.password}}}}", main_database(view)
-    address = f"{view.host}:{port}/{quote(database, safe='')}"
+    address = f"{place.host}:{place.port}/{quote(database, safe='')}"
     uri = f"postgresql://{_USER}:{password}@{address}?sslmode=verify-full"
     environment = {
-        "PGHOST": view.host,
-        "PGPORT": str(port),
+        "PGHOST": place.host,
+        "PGPORT": str(place.port),
         "PGDATABASE": database,
         "PGUSER": _USER,
         "PGPASSWORD": password,
@@ -50,6 +64,7 @@ def _connection(view: View, user: ChildView, port: int) -> Connection:
         environment=environment,
         snippets=_snippets(uri, environment, database),
         main=cast(UserSpec, user.spec).main,
+        authority=place.authority,
     )
 
 

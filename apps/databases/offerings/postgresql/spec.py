@@ -154,6 +154,16 @@ class PostgresqlSpec(Spec):
         advanced=True,
         choices=tuple((zone, zone) for zone in TIME_ZONES),
     )
+    pooler: Literal["none", "transaction", "session"] = spec_field(
+        "none",
+        title=gettext_noop("Connection pooler"),
+        help=gettext_noop(
+            "Two PgBouncers with an address of their own. transaction: a server connection for each transaction, "
+            "for many short ones; session: one for each client."
+        ),
+        backends=("kubernetes",),
+        advanced=True,
+    )
     field_order: ClassVar[tuple[str, ...]] = ("disk_gib", "max_connections")
 
     @field_validator("timezone")

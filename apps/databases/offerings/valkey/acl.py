@@ -48,11 +48,16 @@ _HEAD = "user default off ~* &* +@all\n"
 _BREAKS = re.compile(r"[\s\x00-\x20\x7f]")
 
 
-def word(text: str) -> str:
-    """Return a customer's text as one word of a rule. Raises ValueError for one that is empty or would not be one."""
+def checked(text: str) -> str:
+    """Return a customer's text as it is. Raises ValueError for one that is empty or would not be one word."""
     if not text or _BREAKS.search(text):
         raise ValueError("a word may not be empty or hold white space or control characters")
-    return literal(text)
+    return text
+
+
+def word(text: str) -> str:
+    """Return a customer's text as one word of a rule in a unit. Raises ValueError as ``checked`` does."""
+    return literal(checked(text))
 
 
 def user_secret(user: ChildView) -> GeneratedSecret:

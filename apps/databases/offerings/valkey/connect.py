@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from apps.databases.offerings.valkey import acl, nodes
@@ -22,21 +23,41 @@ def endpoints(view: View, ports: Mapping[str, int]) -> tuple[Endpoint, ...]:
     return tuple(Endpoint(name, view.host, ports[port], usage) for name, port, usage in wanted if port in ports)
 
 
-def connections(view: View) -> tuple[Connection, ...]:
-    """Return one for each login, the main one first; none before the service has an address."""
-    port = next((endpoint["port"] for endpoint in view.facts.get("endpoints", ())), None)
-    if port is None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where connections go to, what they are verified by, and whether nodes send clients on to each other."""
+
+    host: str
+    port: int
+    authority: tuple[str, str] | None
+    is_cluster: bool
+    by_address: bool  # the nodes are known by addresses, which no certificate names
+
+
+def connections(
+    view: View, *, authority: tuple[str, str] | None = None, is_cluster: bool | None = None
+) -> tuple[Connection, ...]:
+    """Return one for each login, the main one first; none before the service has an address.
+
+    ``authority`` names the secret and key of the certificate to verify by, where it is not the region's. ``is_cluster``
+    is given where a backend has clusters that the customer did not ask for, whose nodes are known by addresses.
+    """
+    endpoint = next(iter(view.facts.get("endpoints", ())), None)
+    if endpoint is None:
         return ()
+    host, port = str(endpoint.get("host") or view.host), int(endpoint["port"])
+    several = nodes.is_cluster(view) if is_cluster is None else is_cluster
+    place = Place(host, port, authority, several, by_address=bool(is_cluster))
     ordered = sorted(acl.living(view), key=lambda user: not cast(UserSpec, user.spec).main)
-    return tuple(_connection(view, user, int(port)) for user in ordered)
+    return tuple(_connection(user, place) for user in ordered)
 
 
-def _connection(view: View, user: ChildView, port: int) -> Connection:
+def _connection(user: ChildView, place: Place) -> Connection:
     secret = acl.user_secret(user)
-    uri = f"rediss://{_USER}:{secret.ref()}@{view.host}:{port}/0"
+    uri = f"rediss://{_USER}:{secret.ref()}@{place.host}:{place.port}/0"
     environment = {
-        "REDIS_HOST": view.host,
-        "REDIS_PORT": str(port),
+        "REDIS_HOST": place.host,
+        "REDIS_PORT": str(place.port),
         "REDIS_USERNAME": _USER,
         "REDIS_PASSWORD": secret.ref(),
         "REDIS_URL": uri,
@@ -48,14 +69,19 @@ def _connection(view: View, user: ChildView, port: int) -> Connection:
         secret=secret.name,
         uri=uri,
         environment=environment,
-        snippets=tuple(_snippets(environment, is_cluster=nodes.is_cluster(view))),
+        snippets=tuple(_snippets(environment, place)),
         main=cast(UserSpec, user.spec).main,
+        authority=place.authority,
     )
 
 
-def _snippets(env: dict[str, str], *, is_cluster: bool) -> Iterable[Snippet]:
+def _snippets(env: dict[str, str], place: Place) -> Iterable[Snippet]:
     """Return code for six clients at most, as many as the page shows."""
     words = {**env, "uri": json.dumps(env["REDIS_URL"])}
+    is_cluster = place.is_cluster
+    if place.by_address:
+        yield from _by_address(words)
+        return
     cli, python, node, go, spring = _CLI, _PYTHON, _NODE, _GO, _SPRING
     if is_cluster:
         cli, python, node, go, spring = f"{_CLI} -c", _PYTHON_CLUSTER, _NODE_CLUSTER, _GO_CLUSTER, _SPRING_CLUSTER
@@ -68,6 +94,17 @@ def _snippets(env: dict[str, str], *, is_cluster: bool) -> Iterable[Snippet]:
         yield Snippet("Django", "python", _DJANGO % words)
 
 
+def _by_address(words: Mapping[str, str]) -> Iterable[Snippet]:
+    """Return code for clients that verify who signed a node's certificate, and not which address it names."""
+    yield Snippet("valkey-cli", "bash", f"{_CLI} -c" % words)
+    yield Snippet(
+        "Python", "python", _PYTHON_CLUSTER.replace(_VERIFIED, f"{_VERIFIED}, ssl_check_hostname=False") % words
+    )
+    trusting = '"), checkServerIdentity: () => undefined }'
+    yield Snippet("Node.js", "javascript", _NODE_CLUSTER.replace('") }', trusting) % words)
+
+
+_VERIFIED = 'ssl_ca_certs="%(REDIS_CA)s"'
 _CLI = """\
 REDISCLI_AUTH='%(REDIS_PASSWORD)s' valkey-cli --tls --cacert %(REDIS_CA)s \\
   -h %(REDIS_HOST)s -p %(REDIS_PORT)s --user %(REDIS_USERNAME)s"""

@@ -100,6 +100,7 @@ class ValkeySpec(Spec):
             "follows it. A number that the service has not counts as 1."
         ),
         advanced=True,
+        backends=("local",),
         ge=1,
         le=MOST_REPLICAS + 1,
     )
@@ -117,6 +118,7 @@ class ValkeySpec(Spec):
         help=gettext_noop("Can only grow, by a restart. In cluster mode there is one."),
         grows_only=True,
         advanced=True,
+        backends=("local",),
         ge=1,
         le=256,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from portal.core import registry
-from portal.core.offerings import Capabilities
+from portal.core.offerings import Capabilities, No, Offering, Text, Yes
 
 
 class Command(BaseCommand):
@@ -25,9 +25,20 @@ def table() -> str:
         capabilities = offering.capabilities.as_dict()
         lines.append(_line([offering.name, *("yes" if capabilities[name] else "no" for name in names)]))
         for name, answer in capabilities.items():
-            if not answer:
-                reasons.append(f"- {offering.name}, {name.replace('_', ' ')}: {getattr(answer, 'reason', '')}")
+            reasons += [f"- {offering.name}, {name.replace('_', ' ')}{words}" for words in _bounds(offering, answer)]
     return "\n".join([*lines, "", *reasons])
+
+
+def _bounds(offering: Offering, answer: Yes | No) -> list[str]:
+    """Return why not, and where else not: what holds on each kind of cluster where they differ."""
+    if isinstance(answer, No):
+        return [f": {answer.reason}"]
+    other = [backend for backend in offering.drivers if backend not in answer.backends]
+    return [f" ({backend}): {_words(answer.on(backend))}" for backend in other]
+
+
+def _words(answer: Yes | No) -> Text:
+    return answer.note if isinstance(answer, Yes) else answer.reason
 
 
 def _line(cells: list[str]) -> str:

@@ -46,7 +46,7 @@ def endpoints(request: Request, service: str) -> Response:
 @described("GET", "logs_read", "The log", answer=LogLineJson, many=True, parameters=[SINCE, UNTIL, LIMIT])
 @api_view(["GET"])
 def logs(request: Request, service: str) -> Response:
-    """Return the newest lines of the log, oldest first."""
+    """Return the newest lines of the log, oldest first; of the source `event`: what the region's cluster warns of."""
     resource = access_resource(actor_of(request), service, "service.read")
     known_parameters(request, "since", "until", "limit")
     since, until = _range(request)

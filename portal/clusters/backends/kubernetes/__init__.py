@@ -1,0 +1,1 @@
+"""The backend for Kubernetes clusters: an API server is asked through ``client``, which everything else here uses."""

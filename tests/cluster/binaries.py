@@ -1,0 +1,130 @@
+"""The three programs of a control plane: given, kept from an earlier run, or built once from Go modules.
+
+``python -m tests.cluster.binaries`` prints where they are, and builds them where they are not.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from portal.bootstrap.say import say
+from tests.cluster.go_toolchain import BuildFailed, go_command
+
+NAMES = ("etcd", "kube-controller-manager", "kube-apiserver")
+VERSION = "1.36.3"
+SOURCE = Path(__file__).parent / "go"
+# Without these the server reports a version that no client can parse. The date is that of the release.
+STAMPS = {
+    "gitMajor": "1",
+    "gitMinor": "36",
+    "gitVersion": f"v{VERSION}",
+    "gitCommit": "built-for-tests",
+    "gitTreeState": "clean",
+    "buildDate": "2026-07-22T18:07:38Z",
+}
+
+
+def folder() -> Path:
+    """Return the directory that holds the three. Takes minutes where they have to be built. Raises BuildFailed."""
+    given = os.environ.get("KUBEBUILDER_ASSETS")
+    if given and is_complete(Path(given)):
+        return Path(given)
+    if given:
+        say(f"KUBEBUILDER_ASSETS={given} lacks one of {', '.join(NAMES)}: using the project's own")
+    kept = cache() / key()
+    if not is_complete(kept):
+        _build_alone(kept)
+    return kept
+
+
+def is_complete(place: Path) -> bool:
+    return all(os.access(place / name, os.X_OK) for name in NAMES)
+
+
+def cache() -> Path:
+    """Return where builds are kept: a test run that began as root names a place that outlives its account's home."""
+    given = os.environ.get("ARCHIPEL_CONTROL_PLANE")
+    return Path(given) if given else Path.home() / ".cache" / "archipel" / "control-plane"
+
+
+def key() -> str:
+    """Return the name of a build: the version, and a digest of all that goes into it."""
+    digest = hashlib.sha256(_linker_flags().encode())
+    for file in sorted(SOURCE.rglob("*")):
+        if file.is_file():
+            digest.update(f"{file.relative_to(SOURCE)}\0".encode() + file.read_bytes())
+    return f"{VERSION}-{digest.hexdigest()[:12]}"
+
+
+def _linker_flags() -> str:
+    stamps = [f"-X k8s.io/component-base/version.{name}={value}" for name, value in STAMPS.items()]
+    return " ".join(["-s", "-w", *stamps])
+
+
+def _build_alone(target: Path) -> None:
+    """Build what is missing while nobody else does. What was built stays, so that a run cut off is taken up again."""
+    with _lock(target):
+        if is_complete(target):
+            return
+        target.mkdir(exist_ok=True)
+        began = time.monotonic()
+        say(f"building a Kubernetes {VERSION} control plane for the tests (once; some minutes on two cores)")
+        scratch = target.with_name(f"{target.name}.building")
+        go = go_command(scratch)
+        for name in NAMES:
+            if not os.access(target / name, os.X_OK):
+                _build(go, name, target, scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+        say(f"the control plane is built ({time.monotonic() - began:.0f} s), kept in {target}")
+
+
+@contextmanager
+def _lock(target: Path) -> Iterator[None]:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(target.with_name(f"{target.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise BuildFailed(f"{target.parent} can't be written ({error.strerror}): set ARCHIPEL_CONTROL_PLANE") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another run that builds the control plane")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _build(go: Path, name: str, target: Path, scratch: Path) -> None:
+    began = time.monotonic()
+    draft = scratch / name
+    command = [str(go), "build", "-mod=readonly", "-modcacherw", "-trimpath", "-buildvcs=false"]
+    command += ["-ldflags", _linker_flags(), "-o", str(draft), f"./{name}"]
+    done = subprocess.run(
+        command, cwd=SOURCE, env=_environment(scratch), stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise BuildFailed(f"{name} could not be built with {go}:\n{done.stderr[-3000:]}")
+    draft.chmod(0o755)
+    draft.replace(target / name)
+    say(f"built {name} ({time.monotonic() - began:.0f} s)")
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    """Return settings that keep Go's two caches, 3 GB for one build, in a directory that goes away afterwards."""
+    places = {"GOPATH": "path", "GOMODCACHE": "modules", "GOCACHE": "objects", "GOTMPDIR": "work"}
+    for name in places.values():
+        (scratch / name).mkdir(parents=True, exist_ok=True)
+    own = {variable: str(scratch / name) for variable, name in places.items()}
+    return {**os.environ, **own, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+
+
+if __name__ == "__main__":
+    print(folder())  # noqa: T201 - its answer

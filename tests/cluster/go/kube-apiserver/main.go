@@ -1,0 +1,11 @@
+package main
+
+import (
+	"os"
+	_ "time/tzdata" // CronJobs name time zones
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+)
+
+func main() { os.Exit(cli.Run(app.NewAPIServerCommand())) }
