@@ -95,7 +95,7 @@ def replace_kubeconfig(
     row = _kubernetes(cluster)
     access = _access(kubeconfig)
     found = _looked_at(access, row.settings, unchecked=unchecked)
-    changes: dict[str, Any] = {"kubeconfig": [_("the old one"), _("a new one")], "server": [None, access.server]}
+    changes: dict[str, Any] = {"kubeconfig": ["old", "new"], "server": [None, access.server]}
     with transaction.atomic():
         fields = {"kubeconfig": _sealed(access), "silent_since": None, "retry_at": None, "trouble": ""}
         seen = {"capabilities": found, "discovered_at": timezone.now()} if found else {}

@@ -139,7 +139,7 @@ class Inventory(models.Model):
     generation = models.PositiveIntegerField(default=0)
     digest = models.CharField(max_length=64, blank=True)  # of all that was rendered last, once it is all applied
     entries = models.JSONField(default=dict)
-    secrets = models.JSONField(default=dict)  # name of a generated secret -> rotation that was made last
+    secrets = models.JSONField(default=dict)  # name of a generated secret -> [rotation, digest] as made last, or null
     leftovers = models.JSONField(default=list)  # [{kind…, selector}] that are swept once the objects are gone
     deleting = models.BooleanField(default=False)
 

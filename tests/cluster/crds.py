@@ -61,15 +61,18 @@ def install(control_plane: ControlPlane, kinds: Iterable[ObjectKind]) -> Install
         _wait(control_plane, kind)
     control_plane.restart_controllers()
     published = frozenset(kind for kind, definition in found.items() if definition)
-    say(_which(len(published), len(wanted), folder))
+    say(_which(len(published), [kind.key for kind in wanted if kind not in published], folder))
     return Installed(tuple(wanted), published)
 
 
-def _which(published: int, wanted: int, folder: str) -> str:
-    if published == wanted:
+def _which(published: int, permissive: list[str], folder: str) -> str:
+    if not permissive:
         return f"operators' kinds: {published} with the schemas published in {folder}"
+    names = ", ".join(permissive)
     why = f"{folder} has no more" if folder else "ARCHIPEL_CRDS names no folder"
-    return f"operators' kinds: {published} with published schemas, {wanted - published} that take any field ({why})"
+    return (
+        f"operators' kinds: {published} with published schemas, {len(permissive)} that take any field ({why}): {names}"
+    )
 
 
 def permissive(kind: ObjectKind) -> dict[str, Any]:
@@ -138,7 +141,7 @@ def _wait(control_plane: ControlPlane, kind: ObjectKind) -> None:
 def _is_served(control_plane: ControlPlane, kind: ObjectKind) -> bool:
     """Tell whether the definition is established, discovery names the kind, and a list is answered."""
     definition = control_plane.call("GET", f"{DEFINITIONS}/{kind.plural}.{kind.group}")
-    conditions = {line["type"]: line["status"] for line in definition.get("status", {}).get("conditions", [])}
+    conditions = {line["type"]: line["status"] for line in definition.get("status", {}).get("conditions") or []}
     if conditions.get("Established") != "True":
         return False
     try:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from portal.bootstrap.running import start_time
 from portal.bootstrap.say import refuse, say
@@ -22,6 +23,14 @@ from tests.cluster.go_toolchain import BuildFailed
 
 OPERATOR = "tests.cluster.played_operator"
 STOP_WITHIN = 30.0
+STORAGE: dict[str, Any] = {  # what addcluster looks for; nobody makes volumes here
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "kubernetes.io/no-provisioner",
+    "volumeBindingMode": "WaitForFirstConsumer",
+    "allowVolumeExpansion": True,
+}
 LINES = """The development cluster is ready.
   kubeconfig   {kubeconfig}
   add it       python3 manage.py addcluster dev --kubeconfig {kubeconfig} --region dev
@@ -80,6 +89,8 @@ def _install(control_plane: ControlPlane) -> None:
     from tests.cluster import crds
 
     crds.install(control_plane, crds.declared())
+    path = f"/apis/storage.k8s.io/v1/storageclasses/{STORAGE['metadata']['name']}?fieldManager=tests&force=true"
+    control_plane.call("PATCH", path, STORAGE, content=crds.APPLY)
 
 
 def _operator(directory: Path) -> dict[str, int]:

@@ -11,15 +11,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from kubernetes import client, config, watch
+from kubernetes import client, watch
 
 from tests.cluster import played_answers as answers
 from tests.cluster.played_answers import Object, Part
+from tests.cluster.played_api import Api, Refused, path
 
 MOODS = ("healthy", "slow", "degraded", "failed", "stale", "silent")
 WORKERS = 4
@@ -31,47 +31,6 @@ PLURALS = {
 }
 MERGE = "application/merge-patch+json"
 Key = tuple[str, str, str, str]  # api, kind, namespace, name
-
-
-class Refused(Exception):
-    """The API server said no; ``status`` is its code."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"{status}: {text}")
-        self.status = status
-
-
-class Api:
-    """A few calls with JSON in and out, through the official client's connections."""
-
-    def __init__(self, kubeconfig: str) -> None:
-        self.client = config.new_client_from_config_dict(yaml.safe_load(kubeconfig))
-
-    def call(self, method: str, path: str, body: Object | None = None, content: str = "application/json") -> Object:
-        headers = {"Accept": "application/json", "Content-Type": content}
-        asked = self.client.param_serialize(
-            method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
-        )
-        answer = self.client.call_api(*asked, _request_timeout=10)
-        text = answer.read() or b"{}"
-        if answer.status >= 400:
-            raise Refused(answer.status, text.decode()[:300])
-        found: Object = json.loads(text)
-        return found
-
-    def find(self, path: str) -> Object | None:
-        try:
-            return self.call("GET", path)
-        except Refused as error:
-            if error.status == 404:
-                return None
-            raise
-
-
-def path(api: str, plural: str, namespace: str, name: str = "") -> str:
-    root = f"/apis/{api}" if "/" in api else f"/api/{api}"
-    place = f"/namespaces/{namespace}" if namespace else ""
-    return f"{root}{place}/{plural}" + (f"/{name}" if name else "")
 
 
 class Operator:
@@ -91,14 +50,15 @@ class Operator:
     # ---- running -----------------------------------------------------------------------------------------------------
 
     def start(self) -> "Operator":
-        jobs: list[Callable[[], None]] = [lambda part=part: self._watch(part) for part in self._parts.values()]  # type: ignore[misc]
-        jobs += [self._work] * WORKERS
-        self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+        for part in self._parts.values():
+            threading.Thread(target=self._watch, args=(part,), daemon=True).start()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(WORKERS)]
         for thread in self._threads:
             thread.start()
         return self
 
     def stop(self) -> None:
+        """Answer no more. Watches end by themselves, with the next word or after seconds."""
         self._over.set()
         with self._changed:
             self._changed.notify_all()

@@ -106,6 +106,7 @@ def test_a_program_ends_with_the_process_that_started_it_unless_it_is_to_last(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout
         pid = int(starter.stdout.readline())
+        eventually(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")  # its guard is set by now
         assert start_time(pid), "it outlives the thread that started it"
         starter.kill()
 

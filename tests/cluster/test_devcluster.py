@@ -31,6 +31,8 @@ def test_it_stays_until_it_is_taken_down(tmp_path: Path) -> None:
         assert f"addcluster dev --kubeconfig {kubeconfig} --region dev" in lines
         assert {"etcd", "kube-apiserver", "kube-controller-manager"} <= set(first)
         with config.new_client_from_config_dict(yaml.safe_load(kubeconfig.read_text())) as client:
+            [storage] = official.StorageV1Api(client).list_storage_class().items
+            assert storage.metadata.annotations == {"storageclass.kubernetes.io/is-default-class": "true"}
             groups = {group.name for group in official.ApisApi(client).get_api_versions().groups}
             assert {"postgresql.cnpg.io", "valkey.io"} <= groups
 

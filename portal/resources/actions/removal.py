@@ -92,7 +92,9 @@ def _final_backup(resource: Resource) -> None:
     """Ask for a last backup where the offering has them and the service is able to make one."""
     offering = registry.offering(resource.offering_slug)
     kind = offering.child("backups") if offering else None
-    if kind is None or resource.health not in ("healthy", "degraded"):
+    if offering is None or kind is None or resource.health not in ("healthy", "degraded"):
+        return
+    if not offering.capabilities.backup.on(resource.cluster.kind):
         return
     name = f"final-{timezone.now():%Y%m%d-%H%M%S-%f}"
     spec = kind.spec().model_dump(mode="json")

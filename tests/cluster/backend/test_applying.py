@@ -251,3 +251,29 @@ def test_an_apply_that_may_only_make_an_object_never_changes_one(
         with pytest.raises(Stale):
             api.apply(kind, only_new({**one, "metadata": {**one["metadata"], "labels": {"whose": "ours"}}}), force=True)
         assert api.get(kind, namespace, handle) == made
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["changed", "deleted"])
+def test_what_a_killed_worker_had_made_is_not_forgotten_where_it_is_not_wanted_any_more(
+    backend: KubernetesBackend, api: Client, place: Tenancy, requests: Requests, deleted: bool
+) -> None:
+    killed, nth = True, 0
+    while killed:
+        nth += 1
+        handle = new_handle()
+        requests.disarm()
+        backend.prepare(handle, place)
+        requests.arm(nth, after=True)
+        try:
+            _turn(backend, handle, place, [GeneratedSecret("old"), config_map(f"{handle}-old"), config_map(handle)], 1)
+            killed = False
+        except Kill:
+            requests.disarm()
+        requests.kill_at = 0
+        if deleted:
+            backend.delete(handle, fence=2)
+            assert backend.leftovers(handle) == []
+        else:
+            _turn(backend, handle, place, [config_map(handle)], 2)
+        assert set(of_service(api, place, handle)) == (set() if deleted else {f"ConfigMap {handle}"})
+    assert nth > 3

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from kubernetes.client.rest import RESTClientObject
 
 from portal.accounts.models import User
 from portal.clusters import registry as backends
-from portal.clusters.backends.kubernetes import clients, tenancy, transport
+from portal.clusters.backends.kubernetes import clients, tenancy
 from portal.clusters.models import Cluster
 from portal.core import registry
 from portal.core.actors import Actor
@@ -17,7 +18,7 @@ from portal.projects.models import Project
 from portal.resources import tasks
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.faults.site import Site
-from tests.cluster.faults.wire import Wire
+from tests.cluster.faults.wire import Wait, Wire
 from tests.cluster.kubernetes_rows import cluster_row
 from tests.cluster.toy import TOY_ON_KUBERNETES
 from tests.fixtures import limit
@@ -67,14 +68,14 @@ def tell(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, obj
 
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
-    found, request = Wire(), transport.RESTClientObject.request
+    found, request = Wire(), RESTClientObject.request
 
     def timed(self: Any, method: str, url: str, **more: Any) -> Any:
         began = time.monotonic()
         try:
             return request(self, method, url, **more)
         finally:
-            found.note(url, time.monotonic() - began)
+            found.note(url, Wait(began, time.monotonic()))
 
-    monkeypatch.setattr(transport.RESTClientObject, "request", timed)
+    monkeypatch.setattr(RESTClientObject, "request", timed)
     return found

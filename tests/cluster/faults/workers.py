@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.resources import engine
 from portal.resources.models import Resource
-from tests.cluster.faults.wire import Wire
+from tests.cluster.faults.wire import Wait, Wire
 
 WORKERS = 3  # as ``manage.py worker`` starts
 EVERY = 0.02  # seconds between two looks at what is due
@@ -20,9 +20,9 @@ EVERY = 0.02  # seconds between two looks at what is due
 
 @dataclass(frozen=True)
 class Done:
-    """What one worker has done: for how long it waited for each API server's answers, by port, in seconds."""
+    """What one worker has done: its requests by the API server's port, and how many turns."""
 
-    waits: dict[int, list[float]]
+    waits: dict[int, list[Wait]]
     turns: int
 
 
@@ -45,7 +45,8 @@ class Running:
                 text = told.read()
             assert os.waitpid(child, 0)[1] == 0, "a worker broke"
             said = json.loads(text)
-            found.append(Done({int(port): waits for port, waits in said["waits"].items()}, said["turns"]))
+            waits = {int(port): [Wait(*one) for one in waits] for port, waits in said["waits"].items()}
+            found.append(Done(waits, said["turns"]))
         return found
 
 

@@ -29,19 +29,21 @@ def ensure(place: Workplace, wanted: Iterable[GeneratedSecret]) -> None:
     asked = list(wanted)
     if not asked:
         return
+    missing = [one for one in asked if place.row.secrets.get(one.name) != _mark(place, one) or not _is_seen(place, one)]
+    if unknown := {one.name: None for one in missing if one.name not in place.row.secrets}:
+        remember(place.row, {**place.row.secrets, **unknown})
     made = {}
     try:
-        for secret in asked:
-            if place.row.secrets.get(secret.name) != _mark(place, secret) or not _is_seen(place, secret):
-                _have(place, secret)
-                made[secret.name] = _mark(place, secret)
+        for secret in missing:
+            _have(place, secret)
+            made[secret.name] = _mark(place, secret)
     finally:
         if made:
             remember(place.row, {**place.row.secrets, **made})
 
 
 def remember(row: Inventory, made: Mapping[str, Any]) -> None:
-    """Write down which secrets were made. Lost, this costs a request each, and no value."""
+    """Write down which secrets were made, or are going to be (None). Lost, this costs a request each, and no value."""
     row.secrets = dict(made)
     Inventory.objects.filter(pk=row.pk).update(secrets=row.secrets)
 

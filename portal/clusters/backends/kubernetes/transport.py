@@ -53,7 +53,7 @@ class Transport:
             self._headers["Authorization"] = f"Bearer {access.token}"
         key = _in_memory(f"{access.certificate}\n{access.key}") if access.certificate else None
         self._forget_key = weakref.finalize(self, os.close, key) if key is not None else None
-        self._rest = _pool(access, key)
+        self._rest: Any = _pool(access, key)  # the library has no types
 
     def close(self) -> None:
         """Close the connections that nobody is using, and forget the key."""
@@ -83,7 +83,7 @@ class Transport:
         try:
             answer = self._rest.request(
                 request.method, url, headers=headers, body=request.body, _request_timeout=(CONNECT_SECONDS, seconds)
-            )  # type: ignore[no-untyped-call]
+            )
         except urllib3.exceptions.ProtocolError:
             raise
         except urllib3.exceptions.ReadTimeoutError as error:
@@ -109,7 +109,7 @@ class Transport:
         timeout = (CONNECT_SECONDS, HURRIED_SECONDS)
         try:
             url = f"{self._server}/version"
-            self._rest.request("GET", url, headers=dict(self._headers), _request_timeout=timeout).read()  # type: ignore[no-untyped-call]
+            self._rest.request("GET", url, headers=dict(self._headers), _request_timeout=timeout).read()
         except _TROUBLE:
             return Silent(f"No answer within {seconds:.0f} s.")
         return Busy(f"No answer to this request within {seconds:.0f} s.")

@@ -102,16 +102,19 @@ class Record:
         return self.update(runs=kept) if len(kept) != len(self.seen.runs) else False
 
     def _settle_cut_off_runs(self) -> None:
-        """Runs die with the supervisor: one that was under way has failed."""
+        """Runs die with the supervisor: what may not run twice has failed, all else is as if it had not begun.
+
+        A failure that is tried again at once would be told to customers, and what is judged once would stay failed.
+        """
         cut = {key: result for key, result in self.seen.runs.items() if result.state == "running"}
         if cut:
+            words = "It was cut off by a restart."
             failed = {
-                key: dataclasses.replace(
-                    result, state="failed", output="It was cut off by a restart.", finished_at=now()
-                )
+                key: dataclasses.replace(result, state="failed", output=words, finished_at=now())
                 for key, result in cut.items()
+                if key in self.once
             }
-            self.update(runs={**self.seen.runs, **failed})
+            self.update(runs={key: result for key, result in self.seen.runs.items() if key not in cut} | failed)
 
 
 def _seen(stored: dict[str, Any] | None) -> UnitState:

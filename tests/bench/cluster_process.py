@@ -1,0 +1,53 @@
+"""A worker without a broker, or the watch, as a process of its own: ``python -m tests.bench.cluster_process worker``.
+
+Both work until SIGTERM, in the database that ``DATABASE_URL`` names, and say at the end how much memory they had.
+"""
+
+import resource
+import signal
+import sys
+import threading
+import types
+
+import django
+
+EVERY = 0.02  # seconds between two looks at what is due
+over = threading.Event()
+
+
+def main(what: str) -> None:
+    django.setup()
+    import portal.celery  # noqa: F401 - what a worker has loaded as well
+
+    signal.signal(signal.SIGTERM, _end)
+    _watch() if what == "watch" else _work()
+    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}\n")
+
+
+def _end(_signal: int, _frame: types.FrameType | None) -> None:
+    over.set()
+
+
+def _watch() -> None:
+    from portal.clusters.backends.kubernetes.watching import Watching
+    from portal.resources.engine import claim
+
+    Watching(lambda handle: claim.wake(handle=handle)).run(over)
+
+
+def _work() -> None:
+    from django.utils import timezone
+
+    from portal.resources import engine
+    from portal.resources.models import Resource
+
+    while not over.is_set():
+        due = Resource.objects.due(timezone.now()).values_list("id", flat=True).first()
+        if due is None:
+            over.wait(EVERY)
+            continue
+        engine.reconcile(due, only_due=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
