@@ -3,6 +3,7 @@
 Both work until SIGTERM, in the database that ``DATABASE_URL`` names, and say at the end how much memory they had.
 """
 
+import random
 import resource
 import signal
 import sys
@@ -12,6 +13,7 @@ import types
 import django
 
 EVERY = 0.02  # seconds between two looks at what is due
+NEXT = 20  # of which each worker takes any, so that they seldom meet: a broker gives no two the same
 over = threading.Event()
 
 
@@ -20,6 +22,8 @@ def main(what: str) -> None:
     import portal.celery  # noqa: F401 - what a worker has loaded as well
 
     signal.signal(signal.SIGTERM, _end)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     _watch() if what == "watch" else _work()
     sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}\n")
 
@@ -42,11 +46,11 @@ def _work() -> None:
     from portal.resources.models import Resource
 
     while not over.is_set():
-        due = Resource.objects.due(timezone.now()).values_list("id", flat=True).first()
-        if due is None:
+        due = Resource.objects.due(timezone.now()).values_list("id", flat=True)[:NEXT]
+        if not due:
             over.wait(EVERY)
             continue
-        engine.reconcile(due, only_due=True)
+        engine.reconcile(random.choice(due), only_due=True)  # noqa: S311
 
 
 if __name__ == "__main__":

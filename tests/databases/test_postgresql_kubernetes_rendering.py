@@ -233,3 +233,9 @@ def test_the_collation_is_that_of_a_local_service() -> None:
     assert (old["localeCollate"], old["localeCType"]) == ("C.UTF-8", "C.UTF-8")
     assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC" in old["postInitTemplateSQL"]
     assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC" not in new["postInitTemplateSQL"]
+
+
+def test_a_cluster_needs_the_kinds_of_a_store_only_where_its_settings_name_one() -> None:
+    store = {"ObjectStore", "ObjectBucketClaim"}
+    assert store.isdisjoint(kind.kind for kind in DRIVER.needs({"bucket_class": "retain"}))
+    assert store < {kind.kind for kind in DRIVER.needs({"bucket_class": "retain", "s3_endpoint": "https://s3.example"})}

@@ -165,6 +165,16 @@ def test_anything_short_of_that_is_not_ready_yet(state: str, more: dict[str, Any
     assert {part.state for part in seen.children.values()} == {"pending"}
 
 
+def test_a_new_service_waits_for_its_certificate_whatever_the_operator_says() -> None:
+    view = on_kubernetes()
+    objects = [one for one in said(view, "Failed", ready="False") if one["kind"] != "Certificate"]
+    seen = DRIVER.observe(view, objects)
+    assert message_of(seen) == "Waiting for the service's certificate."
+    assert "Stalled" not in conditions_of(seen)
+    old = dataclasses.replace(view, facts={"release": "9.1.2"})
+    assert "Stalled" in conditions_of(DRIVER.observe(old, objects))
+
+
 def test_a_missing_node_is_a_warning_while_all_keys_can_be_reached() -> None:
     view = on_kubernetes(plan=plan("ha-8"), facts={"release": "9.1.2"})
     whole = [{"type": kind, "status": "True", "observedGeneration": 1} for kind in ("ClusterFormed", "SlotsAssigned")]

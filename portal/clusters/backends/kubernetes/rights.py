@@ -39,7 +39,7 @@ def rules() -> list[Rule]:
         *_of_kinds(kinds),
         _rule("", ["secrets"], ["update"]),  # a new value where its rotation rises
         _rule("", ["namespaces", "resourcequotas", "limitranges", "serviceaccounts"], _ONCE),
-        _rule("networking.k8s.io", ["networkpolicies"], _ONCE),
+        _rule("networking.k8s.io", ["networkpolicies"], [*_ONCE, "list"]),  # openings that are no longer wanted
         _rule("rbac.authorization.k8s.io", ["rolebindings"], _ONCE),
         {**_rule("rbac.authorization.k8s.io", ["clusterroles"], ["bind"]), "resourceNames": [FLUX]},
         _rule("", ["persistentvolumeclaims"], ["get", "list", "delete"]),  # what operators leave behind

@@ -26,6 +26,7 @@ KINDS = (
     SERVICE,
     NETWORK_POLICY,
 )
+OF_STORE = (OBJECT_STORE, BUCKET_CLAIM)  # needed where backups are kept
 OPERATOR = "CloudNativePG 1.30.0 with the Barman Cloud plugin 0.14.0, cert-manager, and Rook 1.20 for its bucket claims"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 

@@ -4,6 +4,7 @@ A region whose settings name no class of buckets has no backups; the operator th
 """
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from apps.databases.offerings.postgresql import config
@@ -46,7 +47,12 @@ def disk_gib(view: View) -> int:
 
 def has_store(view: View) -> bool:
     """Whether backups can be kept in this region."""
-    return bool(view.settings.get("bucket_class") and view.settings.get("s3_endpoint"))
+    return is_set(view.settings)
+
+
+def is_set(settings: Mapping[str, Any]) -> bool:
+    """Whether a cluster's settings name a store of backups."""
+    return bool(settings.get("bucket_class") and settings.get("s3_endpoint"))
 
 
 def store(view: View) -> list[Manifest]:

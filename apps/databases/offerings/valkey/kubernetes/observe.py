@@ -67,6 +67,8 @@ def _conditions(view: View, seen: Manifest | None, objects: list[Manifest]) -> l
         return _stopped(seen)
     if _is_ready(seen):
         return [ready(), *_warnings(seen)]
+    if _waits_for_certificate(view, objects):
+        return [not_ready("WaitingForCertificate", "Waiting for the service's certificate.")]
     state = str(_status(seen).get("state") or "")
     if state == "Failed" and is_current(seen, condition(seen, "Ready")):
         message = f"Valkey does not start{_said(seen)}. Undo your last change; else an operator has to help."
@@ -74,7 +76,7 @@ def _conditions(view: View, seen: Manifest | None, objects: list[Manifest]) -> l
     if state == "Degraded" and _serves(view, seen):
         message = f"A node is missing{_said(seen)}; keys can be reached, and the platform is bringing it up."
         return [ready(), Condition("NodesMissing", Status.TRUE, "NodesMissing", message)]
-    return [_on_the_way(view, seen, objects, state)]
+    return [_on_the_way(view, seen, state)]
 
 
 def _serves(view: View, seen: Manifest | None) -> bool:
@@ -83,10 +85,13 @@ def _serves(view: View, seen: Manifest | None) -> bool:
     return _was_ready(view) and all(part.get("status") == "True" and is_current(seen, part) for part in parts)
 
 
-def _on_the_way(view: View, seen: Manifest | None, objects: list[Manifest], state: str) -> Condition:
+def _waits_for_certificate(view: View, objects: list[Manifest]) -> bool:
+    """Whether a new service has no certificate yet: no node starts before, whatever the operator says meanwhile."""
     certificate = find(objects, CERTIFICATE, tls_secret(view.handle))
-    if not _was_ready(view) and condition(certificate, "Ready").get("status") != "True":
-        return not_ready("WaitingForCertificate", "Waiting for the service's certificate.")
+    return not _was_ready(view) and condition(certificate, "Ready").get("status") != "True"
+
+
+def _on_the_way(view: View, seen: Manifest | None, state: str) -> Condition:
     if not state:
         return not_ready("Waiting", "Waiting for the Valkey operator to take the order up.")
     reason, message = _ON_THE_WAY.get(state, ("Waiting", "Waiting for the Valkey operator."))
