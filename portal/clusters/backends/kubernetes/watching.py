@@ -17,6 +17,7 @@ from django.utils import timezone
 from portal.clusters.backends.kubernetes import seen
 from portal.clusters.backends.kubernetes.following import Connected, Follower, Listed, Listing, Noted, Told
 from portal.clusters.models import Cluster, Watch
+from portal.clusters.placement import is_served
 from portal.core import registry
 from portal.core.drivers.kubernetes import SECRET, ObjectKind
 
@@ -26,8 +27,6 @@ BEAT_SECONDS = 15.0  # between two notes that what is connected is connected
 QUIET_SECONDS = 0.25  # one service is woken at most once in this time
 SWEEP_SECONDS = 300.0
 BACKLOG = 1_000  # what the threads may be ahead
-# Kubernetes' own groups of the drivers' kinds, beside those without a dot; others under k8s.io are installed, or not.
-_OWN = ("networking.k8s.io", "rbac.authorization.k8s.io", "storage.k8s.io")
 Wake = Callable[[str], None]
 Place = tuple[uuid.UUID, str]
 
@@ -40,13 +39,8 @@ def kinds_in_use() -> dict[str, ObjectKind]:
 
 
 def served(cluster: Cluster, kinds: Iterable[ObjectKind]) -> list[ObjectKind]:
-    """Return those of the kinds that a cluster serves, as discovery found; Kubernetes' own are always served."""
-    apis = cluster.capabilities.get("apis", {})
-    return [kind for kind in kinds if _is_own(kind) or kind.kind in apis.get(kind.api_version, ())]
-
-
-def _is_own(kind: ObjectKind) -> bool:
-    return "." not in kind.group or kind.group in _OWN
+    """Return those of the kinds that a cluster serves, as discovery found it last."""
+    return [kind for kind in kinds if is_served(kind, cluster)]
 
 
 class Watching:
