@@ -8,7 +8,7 @@ import pytest
 
 from portal.core.errors import Problem
 from portal.resources.models import Resource
-from tests.cluster.faults.site import Memory, Site, check, let_time_pass, now, settle
+from tests.cluster.faults.site import Memory, Site, check, let_time_pass, now, settle, turn, wished
 from tests.cluster.faults.struck import is_request, worker
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
@@ -90,3 +90,23 @@ def test_a_worker_that_is_killed_between_apply_and_row_leaves_nothing_doubled_lo
 @pytest.mark.full
 def test_two_hundred_lives(site: Site, tell: Tell) -> None:
     lives(site, range(1000, 1200), tell)
+
+
+@pytest.mark.parametrize("point", range(2, 7))
+def test_what_is_withdrawn_while_the_worker_lies_dead_is_not_left_behind(site: Site, point: int) -> None:
+    """The next worker renders it no more: only what was written ahead says that it may be there."""
+    row = settle(site.order("box"))
+    site.add_user(row, "user-1")
+    died, _ = worker(lambda: settle(row), point, only_requests=True)
+    let_time_pass(row)
+    child = row.children.get(name="user-1")
+    row.children.filter(id=child.id).delete()  # withdrawn whole, as by an operator
+    row.operations.open().delete()
+    settle(turn(row))
+    assert set(site.objects(row)) == wished(row), "an orphan"
+    assert died is (point <= 4)
+    site.delete(now(row))
+    worker(lambda: settle(row), point, only_requests=True)
+    let_time_pass(row)
+    settle(row)
+    assert site.objects(row) == {}

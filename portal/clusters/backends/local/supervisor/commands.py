@@ -175,7 +175,8 @@ async def _attend(stack: contextlib.ExitStack, child: Child, out: _Capture, err:
     problem = ""
     code: int | None = None
     try:
-        code = await asyncio.wait_for(asyncio.shield(child.ended), timeout)
+        async with asyncio.timeout(timeout):
+            code = await asyncio.shield(child.ended)
     except TimeoutError:
         problem = f"it took longer than {timeout:g} s"
     finally:

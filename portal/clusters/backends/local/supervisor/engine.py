@@ -84,7 +84,8 @@ class Engine:
         if self._keeper is None:
             return None
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self._keeper.ended), 2)
+            async with asyncio.timeout(2):
+                return await asyncio.shield(self._keeper.ended)
         return None
 
     async def stop(self, number: int, patience: float) -> None:
@@ -99,7 +100,8 @@ class Engine:
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.ended.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.ended.wait()
 
     def _has_ended(self) -> None:
         self.let_go()
@@ -191,7 +193,8 @@ async def _told_pid(info: int, child: Child) -> int:
 
     loop.add_reader(info, more)
     try:
-        await asyncio.wait_for(complete, 10)
+        async with asyncio.timeout(10):
+            await complete
         return int(json.loads(told)["child-pid"])
     except (TimeoutError, ValueError, KeyError) as error:
         raise StartFailed("its sandbox could not be set up") from error

@@ -78,7 +78,8 @@ class Host:
             file = stack.enter_context(os.fdopen(os.memfd_create("output"), "w+b"))
             child = self.children.spawn(argv, env=env, cwd=cwd, stdout=file, stderr=file)
             try:
-                code = await asyncio.wait_for(asyncio.shield(child.ended), timeout)
+                async with asyncio.timeout(timeout):
+                    code = await asyncio.shield(child.ended)
             except TimeoutError:
                 code = -signal.SIGKILL
             finally:

@@ -157,7 +157,8 @@ class Supervisor:
             await asyncio.gather(*(instance.detach() for instance in self._instances.values()))
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._close_all(), END_WITHIN - 5)
+            async with asyncio.timeout(END_WITHIN - 5):
+                await self._close_all()
         for handle in proc.by_instance(self.host.data):
             await self.host.end_strays(handle)
         self.host.children.reap()

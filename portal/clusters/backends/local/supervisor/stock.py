@@ -141,7 +141,8 @@ class Stock:
 
     async def _wait_for_news(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), self._bounds.look_again)
+            async with asyncio.timeout(self._bounds.look_again):
+                await self._news.wait()
 
     async def _until_quiet(self) -> None:
         """Wait until nothing was on its way for a while."""
