@@ -133,6 +133,20 @@ def ca_pem(cluster: Cluster) -> str:
     return _guarded(cluster, lambda: backend_of(cluster).ca_pem())
 
 
+def authority(cluster: Cluster, handle: str, connection: Connection | None) -> str:
+    """Return the certificate that verifies what a connection leads to: the service's own, else the cluster's.
+
+    Raises TemporaryError where the service has not got it yet.
+    """
+    if connection is None or connection.authority is None:
+        return ca_pem(cluster)
+    name, key = connection.authority
+    secrets = _guarded(cluster, lambda: backend_of(cluster).reveal(handle, [name]))
+    if key not in secrets.get(name, {}):
+        raise TemporaryError("The certificate is not ready yet. Try again in a few seconds.")
+    return str(secrets[name][key])
+
+
 class LiveMetrics:
     """Answers ``settings.METRICS`` from the cluster itself, until there is a store of them."""
 

@@ -92,7 +92,7 @@ def test_nobody_else_states_or_withdraws(
         ("value", "x" * 201),
         ("value", "two\nlines"),
         ("kind", "opinion"),
-        ("stated_on", TODAY + datetime.timedelta(days=1)),
+        ("stated_on", TODAY + datetime.timedelta(days=2)),
         ("valid_until", TODAY - YEAR),
     ],
 )

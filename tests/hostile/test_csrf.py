@@ -22,7 +22,7 @@ def browser(world: World) -> Asker:
     client = Asker(enforce_csrf_checks=True)
     user = world.whos["owner"].user
     assert user is not None
-    client.force_login(user)
+    sign_in(client, user)
     return client
 
 

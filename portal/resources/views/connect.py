@@ -99,9 +99,12 @@ def reveal(request: HttpRequest, service_id: str, credential_id: str) -> HttpRes
 def certificate(request: HttpRequest, service_id: str) -> HttpResponse:
     """Download the certificate that verifies the service's endpoints."""
     page = load(request, service_id)
-    pem = reached(lambda: reads.ca_pem(page.resource.cluster))
+    resource = page.resource
+    connection = next(iter(queries.connections(resource)), None)  # all of a service have the same authority
+    pem = reached(lambda: reads.authority(resource.cluster, resource.handle, connection))
+    whose = resource.name if connection and connection.authority else resource.region.slug
     response = HttpResponse(pem, content_type="application/x-pem-file")
-    response["Content-Disposition"] = f'attachment; filename="{page.resource.region.slug}-ca.pem"'
+    response["Content-Disposition"] = f'attachment; filename="{whose}-ca.pem"'
     return response
 
 

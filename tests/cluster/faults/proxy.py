@@ -19,10 +19,11 @@ _REASONS = {429: "TooManyRequests", 409: "Conflict", 410: "Expired", 500: "Inter
 
 
 class Faults:
-    """Which fault comes next, by seed: so many of a hundred requests meet one. ``none()``: none does."""
+    """Which fault comes next, by seed: so many of a hundred requests, or watches, meet one. ``none()``: none does."""
 
-    def __init__(self, seed: int, percent: int) -> None:
-        self._random, self._percent, self._lock = random.Random(seed), percent, threading.Lock()
+    def __init__(self, seed: int, percent: int, *, watches: int = 0) -> None:
+        self._random, self._lock = random.Random(seed), threading.Lock()
+        self._percent = {False: percent, True: watches}
         self.met: Counter[str] = Counter()
 
     @classmethod
@@ -33,7 +34,7 @@ class Faults:
         """Return a status, ``lost`` (done, and the answer never comes), ``cut`` (of a watch), or nothing."""
         kinds = ["429", "500", "lost"] + (["410"] if method == "GET" else ["409"]) + (["cut"] * 4 if is_watch else [])
         with self._lock:
-            found = self._random.choice(kinds) if self._random.randrange(100) < self._percent else ""
+            found = self._random.choice(kinds) if self._random.randrange(100) < self._percent[is_watch] else ""
             self.met[found or "none"] += 1
         return found
 
@@ -58,6 +59,7 @@ class Proxy(ThreadingHTTPServer):
         self._shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._shown.load_cert_chain(folder / "server.crt", folder / "server.key")
         self._silent, self._over = threading.Event(), threading.Event()
+        self.asking: set[http.client.HTTPSConnection] = set()  # connections to the API server that are open
 
     @property
     def port(self) -> int:
@@ -76,6 +78,10 @@ class Proxy(ThreadingHTTPServer):
 
     def end(self) -> None:
         self._over.set()
+        for upstream in list(self.asking):  # watches: the API server would wait for them when it is to end
+            with suppress(OSError):
+                if upstream.sock is not None:
+                    upstream.sock.shutdown(socket.SHUT_RDWR)
         self.shutdown()
         self.server_close()
 
@@ -118,11 +124,13 @@ class _Handler(BaseHTTPRequestHandler):
         upstream = http.client.HTTPSConnection(
             "127.0.0.1", self.server.upstream, context=self.server.trust, timeout=330
         )
+        self.server.asking.add(upstream)
         try:
             upstream.request(self.command, self.path, body, self._asked())
             self._answer(upstream.getresponse(), fault)
         finally:
             upstream.close()
+            self.server.asking.discard(upstream)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 - names of the library's
 

@@ -1,6 +1,7 @@
 """The Connect page: masked until asked, shown once per click and written down, exchanged without downtime."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -11,6 +12,7 @@ from portal.accounts.reauthentication import FRESH
 from portal.audit.models import AuditEvent
 from portal.core import ids
 from portal.core.errors import TemporaryError
+from portal.resources import queries
 from portal.resources.models import Child, Resource
 from portal.resources.presenters.connections import MASK
 from tests.fixtures import aged
@@ -137,6 +139,34 @@ def test_the_certificate_comes_as_a_file(browser: Client, make: Callable[..., Re
     answer = browser.get(f"/services/{make().public_id}/ca.pem")
     assert answer["Content-Disposition"] == 'attachment; filename="local-ca.pem"'
     assert answer.content.startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+def test_a_certificate_of_the_services_own_comes_before_the_regions(
+    browser: Client, make: Callable[..., Resource], backend: MemoryBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, found = make(), queries.connections
+    monkeypatch.setattr(
+        queries, "connections", lambda row: tuple(replace(one, authority=("ca", "ca.crt")) for one in found(row))
+    )
+    backend.secrets[service.handle] = {}
+    answer = browser.get(f"/services/{service.public_id}/ca.pem")
+    assert answer.status_code == 503
+    assert "The certificate is not ready yet" in answer.content.decode()
+    backend.secrets[service.handle] = {"ca": {"ca.crt": "its own", "ca.key": "canary-secret"}}
+    answer = browser.get(f"/services/{service.public_id}/ca.pem")
+    assert (answer.status_code, answer.content) == (200, b"its own")
+    assert answer["Content-Disposition"] == f'attachment; filename="{service.name}-ca.pem"'
+
+
+def test_an_address_inside_a_cluster_is_said_to_be_one(browser: Client, make: Callable[..., Resource]) -> None:
+    service = make()
+    words = {"connect": "Reached from inside the cluster only", "": "from inside the cluster only"}
+    for page, said in words.items():
+        assert said not in browser.get(f"/services/{service.public_id}/{page}".rstrip("/")).content.decode()
+    service.facts["endpoints"][0]["route"] = "internal"
+    service.save(update_fields=["facts"])
+    for page, said in words.items():
+        assert said in browser.get(f"/services/{service.public_id}/{page}".rstrip("/")).content.decode()
 
 
 def test_no_address_yet_is_said_so(browser: Client, make: Callable[..., Resource]) -> None:

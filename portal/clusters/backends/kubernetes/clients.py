@@ -40,7 +40,7 @@ def client_of(cluster: Cluster | uuid.UUID) -> Client:
 
 
 def client_of_turns(cluster_id: uuid.UUID) -> Client:
-    """Return the client for turns of the engine, which never have all workers of a host wait for one cluster."""
+    """Return the client for what workers do, turns and discovery: never do all of a host wait for one cluster."""
     return _held_of(cluster_id).of_turns
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.clusters.backends.kubernetes.client import Client, Refused
-from portal.clusters.backends.kubernetes.clients import client_of
+from portal.clusters.backends.kubernetes.clients import client_of_turns
 from portal.clusters.models import Cluster
 
 OLDEST = (1, 27)  # the first whose server-side apply takes strict field validation
@@ -26,7 +26,7 @@ _RIGHTS = (  # verb, group, resource: without these nothing can be ordered here
 def discover(cluster_id: uuid.UUID) -> dict[str, Any]:
     """Look at a cluster that has a row. Raises TemporaryError where it does not answer."""
     settings = Cluster.objects.values_list("settings", flat=True).get(id=cluster_id)
-    return look(client_of(cluster_id), settings)
+    return look(client_of_turns(cluster_id), settings)
 
 
 def look(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
