@@ -228,7 +228,7 @@ def test_an_operator_adds_a_cluster_by_the_form(page: Page, instance: Instance, 
     page.get_by_role("button", name="Add a Kubernetes cluster").click()
     expect(page.locator(".field-error").first).to_be_visible()
     assert "client-key-data" not in page.content()
-    page.get_by_label("Kubeconfig", exact=True).set_input_files(
+    page.locator("input[type=file]").set_input_files(
         {"name": "kubeconfig", "mimeType": "text/plain", "buffer": control_plane.kubeconfig().encode()}
     )
     page.get_by_role("button", name="Add a Kubernetes cluster").click()
