@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from portal.clusters.models import Cluster
-from portal.clusters.placement import Place, enabled_clusters, places
+from portal.clusters.placement import Place, enabled_clusters, keeps_backups, places
 from portal.core import registry
 from portal.core.offerings import Offering, Plan
 from portal.core.pricing import Price, pricer
@@ -58,6 +58,7 @@ class PlanChoice:
     plan: Plan
     price: Price
     reason: str = ""
+    keeps_backups: bool = True
 
 
 def cards(*, text: str = "", family: str = "") -> list[Card]:
@@ -97,9 +98,13 @@ def plan_choices(
 ) -> list[PlanChoice]:
     """Return every plan with its price for these settings, in one cluster."""
     region = cluster.region.slug if cluster else ""
+    keeps = cluster is None or keeps_backups(offering, cluster)
     return [
         PlanChoice(
-            plan, price_with_parts(offering, plan, spec, region=region), _reason(offering, plan, cluster, release)
+            plan,
+            price_with_parts(offering, plan, spec, region=region),
+            _reason(offering, plan, cluster, release),
+            keeps,
         )
         for plan in offering.plans
     ]

@@ -106,6 +106,14 @@ def missing_kinds(offering: Offering, cluster: Cluster) -> str:
     return _("missing: %(kinds)s, served by %(operator)s") % words
 
 
+def keeps_backups(offering: Offering, cluster: Cluster) -> bool:
+    """Whether services there are backed up: by what the driver can, and by what the cluster's settings name."""
+    asks: Callable[[Mapping[str, Any]], bool] | None = getattr(
+        offering.drivers.get(cluster.kind), "keeps_backups", None
+    )
+    return bool(offering.capabilities.backup.on(cluster.kind)) and (asks is None or asks(cluster.settings))
+
+
 def is_served(kind: ObjectKind, cluster: Cluster) -> bool:
     """Whether an API server has a kind, as discovery found it last."""
     apis: dict[str, list[str]] = cluster.capabilities.get("apis") or {}

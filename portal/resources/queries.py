@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
+from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
+from portal.clusters.placement import keeps_backups
 from portal.core import ids
 from portal.core.actors import Actor
 from portal.core.counting import total_of
@@ -156,3 +158,10 @@ def names_of(people: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, str]:
     """Return the mail addresses of people, and names of service accounts, by id, for pages that show who did it."""
     rows = User.objects.filter(id__in={person for person in people if person})
     return {row.id: row.label for row in rows.only("id", "email", "name", "machine_of")}
+
+
+def backups_refused(resource: Resource, kind: ChildKind) -> str:
+    """Say why no backup can be made where the service runs; empty for other kinds, and where one can."""
+    if kind.slug != "backups" or keeps_backups(resource.offering, resource.cluster):
+        return ""
+    return _("This region keeps no backups of such services.")

@@ -18,6 +18,8 @@ from portal.core.offerings import No, Offering, Yes
 from portal.projects.models import Project
 from portal.resources import actions
 from portal.resources.models import Child, Operation, Resource
+from portal.resources.presenters.children import creation_refusal
+from portal.resources.presenters.effects import bin_words
 from tests.resources.doubles import TOY, MemoryBackend, ToySpec
 
 Order = Callable[..., Operation]
@@ -110,6 +112,37 @@ def test_networks_are_refused_where_nothing_keeps_them(twofold: Offering, order:
         refusal(lambda: actions.edit(actor, there, changes=actions.Edit(ip_allow_list=networks)))[0] == "/ip_allow_list"
     )
     assert order("here", offering="twofold", region="local", ip_allow_list=networks).resource.ip_allow_list
+
+
+class Keeping:
+    """The toy's driver, in a cluster whose settings may name a store of backups."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(TOY.drivers["local"], name)
+
+    def keeps_backups(self, settings: Any) -> bool:
+        return "store" in settings
+
+
+def test_backups_are_made_and_promised_only_where_they_are_kept(
+    twofold: Offering, order: Order, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = dataclasses.replace(TWOFOLD, drivers={**TWOFOLD.drivers, "kubernetes": Keeping()})
+    found = {**registry.offerings(), kept.slug: kept}
+    monkeypatch.setattr(registry, "offerings", lambda: found)
+    row = order(offering="twofold", region="vienna").resource
+    kind = kept.child("backups")
+    assert kind is not None
+    with pytest.raises(Problem) as refused:
+        actions.create_child(actor, row, kind)
+    assert refused.value.code == "not_supported"
+    assert creation_refusal(row, kind) == refused.value.detail
+    assert "backup" not in bin_words(row)
+    Cluster.objects.filter(id=row.cluster_id).update(settings={"store": "here"})
+    row = Resource.objects.get(id=row.id)
+    assert "backup" in bin_words(row)
+    assert creation_refusal(row, kind) == ""
+    assert actions.create_child(actor, row, kind).type == "backup"
 
 
 def test_a_backup_goes_over_a_service_only_where_that_is_possible(

@@ -104,6 +104,7 @@ class KubernetesDriver(Protocol):
 
     # All that it may render, which are watched: sold only where they are served, or those of them that
     # ``needs(settings)`` names, where a driver has it, for a cluster of these settings.
+    # ``keeps_backups(settings)`` says, where a driver has it, whether services are backed up there.
     kinds: tuple[ObjectKind, ...]
     operator: str  # who serves them, with version and what else has to be there: told to operators
 

@@ -293,10 +293,16 @@ def skeleton(lines: int = 3) -> dict[str, Any]:
 
 @register.inclusion_tag("components/plan_card.html")
 def plan_card(
-    plan: Any, price: Any = None, name: str = "plan", checked: bool = False, unavailable: str = ""
+    plan: Any,
+    price: Any = None,
+    name: str = "plan",
+    checked: bool = False,
+    unavailable: str = "",
+    keeps_backups: bool = True,
 ) -> dict[str, Any]:
-    """Draw a Plan as a radio card; ``unavailable`` says why it can't be chosen here."""
+    """Draw a Plan as a radio card; ``unavailable`` says why it can't be chosen, a region may keep no backups."""
     context = {"plan": plan, "price": price, "name": name, "checked": checked, "unavailable": unavailable}
+    context["keeps_backups"] = keeps_backups
     return context | {
         "currency": str(formats.read(price, "currency", "EUR")),
         "free": price is not None and not formats.read(price, "hourly", 0),

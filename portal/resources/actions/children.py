@@ -14,6 +14,7 @@ from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, conflict, invalid, not_found
 from portal.core.offerings import ChildKind, Nature, child_key
 from portal.projects import access
+from portal.resources import queries
 from portal.resources.actions import operations
 from portal.resources.actions.quotes import customer_fields
 from portal.resources.engine import batches
@@ -26,6 +27,8 @@ def create_child(
 ) -> Operation:
     """Make a part. Raises Problem: 422 naming each wrong field, 409 for a taken name or a stopped service."""
     resource = prepared(actor, resource, kind, "create")
+    if refused := queries.backups_refused(resource, kind):
+        raise conflict("not_supported", refused, resource_id=resource.public_id)
     name = name or (_generated(kind) if kind.generated_name else "")
     checked, errors = specs.validate(kind.spec, spec or {})
     errors = name_errors(kind, name) + errors

@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal.clusters.placement import keeps_backups
 from portal.core import registry
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, conflict, invalid, permission_denied
@@ -94,7 +95,7 @@ def _final_backup(resource: Resource) -> None:
     kind = offering.child("backups") if offering else None
     if offering is None or kind is None or resource.health not in ("healthy", "degraded"):
         return
-    if not offering.capabilities.backup.on(resource.cluster.kind):
+    if not keeps_backups(offering, resource.cluster):
         return
     name = f"final-{timezone.now():%Y%m%d-%H%M%S-%f}"
     spec = kind.spec().model_dump(mode="json")

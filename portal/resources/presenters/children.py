@@ -15,6 +15,7 @@ from portal.core.forms import title_of
 from portal.core.offerings import ChildKind, Nature
 from portal.core.specs import meta_of, visible_fields
 from portal.core.templatetags.formats import duration, size
+from portal.resources import queries
 from portal.resources.models import Child, Resource
 from portal.resources.presenters.header import Deed
 
@@ -193,8 +194,10 @@ def is_quick(kind: ChildKind) -> bool:
     return kind.generated_name and not any(info.is_required() for info in kind.spec.model_fields.values())
 
 
-def creation_refusal(resource: Resource) -> str:
-    """Say why no part can be made now; empty where one can."""
+def creation_refusal(resource: Resource, kind: ChildKind) -> str:
+    """Say why no part of a kind can be made now; empty where one can."""
+    if refused := queries.backups_refused(resource, kind):
+        return refused
     if resource.deletion_requested_at is not None:
         return _("The service is deleted or on its way there.")
     if not resource.running:

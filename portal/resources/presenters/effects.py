@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal.clusters.placement import keeps_backups
 from portal.core.offerings import Nature, Verb
 from portal.core.templatetags.formats import duration, hourly, money
 from portal.projects import quotas
@@ -102,6 +103,5 @@ def bin_words(resource: Resource) -> str:
         "It can be brought back with its data for %(days)d days.",
         days,
     ) % {"days": days}
-    can = resource.offering.capabilities.backup.on(resource.cluster.kind)
-    backup = _("A final backup is made first.") if can else ""
+    backup = _("A final backup is made first.") if keeps_backups(resource.offering, resource.cluster) else ""
     return f"{backup} {words}".strip()

@@ -56,7 +56,7 @@ def children(request: HttpRequest, service_id: str, kind: str) -> HttpResponse:
         "mark": mark,
         "kind_poll": BUSY_SECONDS if any(row.is_moving for row in rows) else CALM_SECONDS,
         "may_create": page.may_operate and "create" in declared.verbs,
-        "refusal": creation_refusal(page.resource),
+        "refusal": creation_refusal(page.resource, declared),
         "is_quick": is_quick(declared),
         "has_settings": bool(visible_fields(declared.spec)),
     }

@@ -8,7 +8,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from portal.accounts.reauthentication import ask_again, is_recent
-from portal.clusters.placement import places
+from portal.clusters.placement import keeps_backups, places
 from portal.core.errors import Problem, not_found
 from portal.core.htmx import done, wants_partial
 from portal.core.offerings import Plan, Verb
@@ -111,6 +111,7 @@ def _plans(page: ServicePage, chosen: str, problem: str = "", *, status: int = 2
         "chosen": chosen or resource.plan_slug,
         "effects": effects,
         "problem": problem,
+        "keeps_backups": keeps_backups(resource.offering, resource.cluster),
     }
     part = wants_partial(page.request) and page.request.method == "GET"
     template = "partials/resize_effects" if part else "partials/resize_form" if wants_partial(page.request) else ""

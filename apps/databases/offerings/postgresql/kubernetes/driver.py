@@ -21,6 +21,9 @@ class KubernetesPostgresql:
         """Return what a cluster has to serve: the kinds of the store of backups only where its settings name one."""
         return tuple(kind for kind in KINDS if kind not in OF_STORE or storage.is_set(settings))
 
+    def keeps_backups(self, settings: Mapping[str, Any]) -> bool:
+        return storage.is_set(settings)
+
     def render(self, view: View) -> list[Rendered]:
         if not view.running and not observe.was_ready(view):
             return []  # nothing was ever in it, and its operator stops only what has been healthy
