@@ -7,7 +7,7 @@ from portal.clusters.backends.local import proc
 from portal.clusters.backends.local.layout import Home
 from tests.chaos.island import Island
 
-ROLES = ("web", "worker", "beat", "supervisor", "database", "broker", "guardian")
+ROLES = ("web", "worker", "beat", "watch", "supervisor", "database", "broker", "guardian")
 UP = "up"
 SERVERS = ("postgres", "valkey-server")
 

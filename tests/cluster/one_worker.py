@@ -31,7 +31,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Build what is missing, before workers start. A build that fails is told by the tests that need it."""
     config = session.config
-    if not hasattr(config, "workerinput") and config.getoption("dist") == "loadfile" and _are_asked(config):
+    if not hasattr(config, "workerinput") and config.getoption("dist", "no") == "loadfile" and _are_asked(config):
         with contextlib.suppress(BuildFailed):
             binaries.folder()
 

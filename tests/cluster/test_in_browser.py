@@ -6,7 +6,7 @@ The API server is real; who plays the operators takes its time, so that each ste
 import re
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -159,19 +159,24 @@ class Customer(Person):
         self.page.wait_for_url(lambda url: not url.endswith("/delete"))
 
 
-def left_of(control_plane: ControlPlane, kinds: Iterable[ObjectKind]) -> list[str]:
+def marked(control_plane: ControlPlane, kinds: Iterable[ObjectKind]) -> set[str]:
     """Name what carries the mark of any service, as the API server tells, in all namespaces."""
-    found = []
+    found = set()
     for kind in {*kinds, SECRET, SERVICE, CONFIG_MAP, VOLUME_CLAIM}:
         root = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"
         listed = control_plane.call("GET", f"{root}/{kind.plural}?labelSelector={HANDLE_LABEL}")
-        found += [f"{kind.kind} {item['metadata']['name']}" for item in listed["items"]]
+        found |= {f"{kind.kind} {item['metadata']['name']}" for item in listed["items"]}
     return found
 
 
-def test_from_signing_up_to_nothing_left(
-    page: Page, instance: Instance, control_plane: ControlPlane, crds: definitions.Installed
-) -> None:
+@pytest.fixture
+def left(control_plane: ControlPlane, crds: definitions.Installed) -> Callable[[], set[str]]:
+    """``left()`` names what there is of the services of this test, beside what others have left in the cluster."""
+    of_others = marked(control_plane, crds.kinds)
+    return lambda: marked(control_plane, crds.kinds) - of_others
+
+
+def test_from_signing_up_to_nothing_left(page: Page, instance: Instance, left: Callable[[], set[str]]) -> None:
     customer = Customer(page, instance)
     customer.signs_up()
     customer.orders()
@@ -184,18 +189,16 @@ def test_from_signing_up_to_nothing_left(
         page.goto(customer.service)
         customer.waits_for(state)
         customer.screens.take(page, state.lower().replace(" ", "-"))
-    assert left_of(control_plane, crds.kinds), "a service in the bin keeps its data"
+    assert left(), "a service in the bin keeps its data"
     customer.does("undelete")
     page.goto(customer.service)
     customer.waits_for("Running")
     customer.wipes()
-    eventually(lambda: not left_of(control_plane, crds.kinds), within=90, what="left in the namespace")
+    eventually(lambda: not left(), within=90, what="left in the namespace")
     assert customer.problems == []
 
 
-def test_a_valkey_by_http(
-    instance: Instance, operator: Operator, control_plane: ControlPlane, crds: definitions.Installed
-) -> None:
+def test_a_valkey_by_http(instance: Instance, operator: Operator, left: Callable[[], set[str]]) -> None:
     api = Api(instance.url, instance.token())
     body = {"name": "cache", "offering": "valkey", "plan": "dev-1", "region": "north"}
     ordered = api.ok("POST", "/api/v1/projects/demo/services", body, Idempotency_Key=str(uuid.uuid4()))
@@ -207,10 +210,10 @@ def test_a_valkey_by_http(
     shown = api.ok("POST", f"{path}/credentials/{login}/reveal")
     assert endpoint["host"] in shown["uri"]
     assert shown["ca_pem"].startswith("-----BEGIN CERTIFICATE-----")
-    assert left_of(control_plane, crds.kinds)
+    assert left()
     api.finished(api.ok("DELETE", f"{path}?deletion_policy=wipe"))
     assert api.ok("GET", path)["state"] == "purged"
-    assert left_of(control_plane, crds.kinds) == []
+    assert left() == set()
 
 
 def test_an_operator_adds_a_cluster_by_the_form(page: Page, instance: Instance, control_plane: ControlPlane) -> None:

@@ -120,12 +120,16 @@ def delete_backup(world: World) -> None:
 
 
 def maintain(world: World) -> None:
-    """Upgrade in the window, which opens now."""
+    """Upgrade in the window, which opens now; the others' are days away, whatever time this runs at."""
     now = timezone.now() - datetime.timedelta(minutes=1)
-    window = {"day": f"{now:%A}".lower(), "start_utc": f"{now:%H:%M}:00"}
-    Resource.objects.filter(name="box").update(maintenance=window)
+    Resource.objects.update(maintenance=_window(now + datetime.timedelta(days=3)))
+    Resource.objects.filter(name="box").update(maintenance=_window(now))
     world.beat(tasks.maintain)
-    Resource.objects.filter(name="box").update(maintenance={"day": "sunday", "start_utc": "02:00:00"})
+    Resource.objects.update(maintenance={"day": "sunday", "start_utc": "02:00:00"})
+
+
+def _window(begins: datetime.datetime) -> dict[str, str]:
+    return {"day": f"{begins:%A}".lower(), "start_utc": f"{begins:%H:%M}:00"}
 
 
 def drift(world: World) -> None:
