@@ -80,9 +80,13 @@ class ControlPlane:
         self.api.end(signal.SIGKILL, STOP_WITHIN)
 
     def start_again(self) -> None:
-        """Start the API server alone, on its port, and wait until it serves. Objects are as they were."""
+        """Start the API server alone, on its port, and wait until it serves. Objects are as they were.
+
+        The controllers begin anew: refused before it knew its roles again, they would wait for up to a minute.
+        """
         self.api.start(binaries.folder(), flags.api_server(self.directory, self.port))
         self._wait(self._is_ready)
+        self.restart_controllers()
 
     def restart_controllers(self) -> None:
         """Have the controllers look at once at which kinds there are; by themselves they do every 30 seconds."""
