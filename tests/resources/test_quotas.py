@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
@@ -224,6 +224,7 @@ def test_of_twenty_orders_at_once_as_many_pass_as_the_limit_has_room_for(
     assert Resource.objects.living().count() == 10
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("limited", [(), ("services", "vcpu", "memory_mib", "storage_gib", "services:databases")])
 def test_counting_reads_the_index_and_no_row(order: Order, project: Project, limited: tuple[str, ...]) -> None:
     order()
@@ -235,8 +236,10 @@ def test_counting_reads_the_index_and_no_row(order: Order, project: Project, lim
     assert {effect.used for effect in found if effect.resource == "services"} == {1}
     [counting] = [query["sql"] for query in seen.captured_queries if 'FROM "resources_resource"' in query["sql"]]
     with connection.cursor() as cursor:
-        for way in ("seqscan", "bitmapscan", "indexscan"):  # which a table of one row would be read by
-            cursor.execute(f"SET LOCAL enable_{way} TO off")
-        cursor.execute(f"EXPLAIN {counting}")
-        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("VACUUM (ANALYZE) resources_resource")  # a scan of an index alone needs pages known as visible
+        with transaction.atomic():
+            for way in ("seqscan", "bitmapscan"):  # which a table of one row would be read by
+                cursor.execute(f"SET LOCAL enable_{way} TO off")
+            cursor.execute(f"EXPLAIN {counting}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Index Only Scan using counted" in plan
