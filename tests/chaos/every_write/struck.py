@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
@@ -39,7 +41,7 @@ class Struck(Supervised):
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
-        self.supervisor = 0
+        self.supervisor = self.deaths = 0
         self.home = Home(data, HANDLE)
 
     # ---- the supervisor ----------------------------------------------------------------------------------------------
@@ -80,6 +82,7 @@ class Struck(Supervised):
     def bury(self) -> int:
         """Wait for the end of the supervisor; return its exit code."""
         self.supervisor = 0
+        self.deaths += 1
         return self._told()
 
     def signal(self, number: int) -> None:
@@ -91,6 +94,11 @@ class Struck(Supervised):
         self.signal(signal.SIGKILL)
         self.bury()
 
+    def strike_down(self, pid: int) -> None:
+        """Kill a process under the supervisor; return once it is dead, or all would seem well for another moment."""
+        os.kill(pid, signal.SIGKILL)
+        self.eventually(lambda: proc.process(pid) is None, f"{pid} is dead")
+
     def passed(self) -> Counter[str]:
         """Return how often the supervisor came to each point since it was started or armed."""
         return Counter((self.data / "points").read_text().splitlines())
@@ -100,6 +108,14 @@ class Struck(Supervised):
         before = self.passed()
         time.sleep(0.1)
         return before == self.passed()
+
+    def eventually(self, look: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+        """Wait; where it is in vain, the log says what the supervisor waits for."""
+        try:
+            super().eventually(look, what, seconds)
+        except pytest.fail.Exception:
+            self.signal(signal.SIGTTIN)
+            super().eventually(lambda: False, what, 1.0)
 
     def close(self) -> None:
         """End it all; once is enough."""

@@ -1,6 +1,5 @@
 """One instance's whole life with its supervisor, step by step: what is asked, and what holds when it is done."""
 
-import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -143,12 +142,12 @@ def fill_the_stock(life: Life, point: Point) -> None:
 
 def engine_killed(life: Life, point: Point) -> None:
     life.struck.arm(point)
-    os.kill(life.struck.pid(HANDLE), signal.SIGKILL)
+    life.struck.strike_down(life.struck.pid(HANDLE))
 
 
 def companion_killed(life: Life, point: Point) -> None:
     life.struck.arm(point)
-    os.kill(life.struck.companion(HANDLE, BESIDE.name), signal.SIGKILL)
+    life.struck.strike_down(life.struck.companion(HANDLE, BESIDE.name))
 
 
 def adopt(life: Life, point: Point) -> None:

@@ -1,10 +1,12 @@
 """Runs supervisors one after the other, each of which may kill itself at a point of its life. A program of its own.
 
 Told on standard input, a JSON object a line: ``{}`` starts a supervisor, answered by its pid and, at its end, by its
-exit code. SIGUSR2 makes a supervisor read anew from ``strike.json`` at which point it dies: ``[name, occurrence]``.
+exit code. SIGUSR2 makes a supervisor read anew from ``strike.json`` at which point it dies: ``[name, occurrence]``;
+SIGTTIN makes it write into its log what each of its tasks waits for.
 Points are the calls by which a supervisor has an effect, found as they come; ``points`` gets the name of each.
 """
 
+import asyncio
 import ctypes
 import json
 import logging
@@ -13,6 +15,7 @@ import re
 import signal
 import subprocess
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +108,7 @@ class Supervisor:
         if not self.walls:
             service.find_sandbox = no_walls
         signal.signal(signal.SIGUSR2, self.arm)
+        signal.signal(signal.SIGTTIN, _tell_what_is_waited_for)
         self.arm()
         self.count_effects()
         self.count(control, "_answered", lambda line, answer: json.loads(line)["op"])
@@ -124,6 +128,16 @@ def main(data: str, packages: str, walls: str) -> None:
             os._exit(0)
         _tell(pid)
         _tell(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def _tell_what_is_waited_for(number: int, frame: Any) -> None:
+    sys.stderr.writelines(["at:\n", *traceback.format_stack(frame, 8)])
+    for task in asyncio.all_tasks():
+        words, awaited = [task.get_name()], task.get_coro()
+        while (at := getattr(awaited, "cr_frame", None)) is not None:
+            words.append(f"{at.f_code.co_qualname}:{at.f_lineno}")
+            awaited = awaited.cr_await
+        sys.stderr.write(f"{' '.join(words)} {awaited}\n")
 
 
 def _tell(number: int) -> None:

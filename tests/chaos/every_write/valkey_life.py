@@ -1,6 +1,5 @@
 """A Valkey's whole life with its supervisor: real engines, a primary and a replica, and the front before them."""
 
-import os
 import signal
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -79,7 +78,7 @@ class ValkeyLife:
         """Kill one of its processes under the supervisor."""
         victim = self.struck.pid(HANDLE) if name == "engine" else self.struck.companion(HANDLE, name)
         self.struck.arm(point)
-        os.kill(victim, signal.SIGKILL)
+        self.struck.strike_down(victim)
 
     def _adopt(self, point: Point) -> None:
         """Kill the supervisor alone; the next one takes over what it left."""
@@ -106,11 +105,17 @@ class ValkeyLife:
         if self.deleted:
             return self.struck.home.buried() and not self.struck.left()
         seen, state = self.service.turn(), self.service.state()
-        if not seen.settled or not all(map(_is_there, self.service.view.children)):
+        if not seen.settled or not all(map(self._is_there, self.service.view.children)):
             return False
         if not self.service.view.running:
             return state.phase is Phase.STOPPED and self.struck.no_process()
         return state.ready and self._roles() == {self._primary: "master", 3 - self._primary: "slave"}
+
+    def _is_there(self, row: ChildView) -> bool:
+        """Whether a login has come to every node, be it at a second try; a backup that a kill cut off has failed."""
+        if row.kind == "backups":
+            return row.state == "succeeded" or (row.state == "failed" and self.struck.deaths > 0)
+        return row.state == "ready"
 
     @property
     def _primary(self) -> int:
@@ -136,8 +141,3 @@ class ValkeyLife:
             self.struck.eventually(lambda: follower.get("written") == str(self.written), "the replica follows")
         assert self.struck.certificate_fits()
         self.struck.eventually(lambda: not self.struck.unfinished(), "no write is left half done")
-
-
-def _is_there(row: ChildView) -> bool:
-    """Whether a login has come to every node, be it at a second try; a backup may be cut off, and is made once."""
-    return row.state in (("succeeded", "failed") if row.kind == "backups" else ("ready",))

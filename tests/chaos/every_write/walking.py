@@ -42,6 +42,8 @@ def lead(life: Lived, points: dict[str, Point]) -> tuple[dict[str, Counter[str]]
         act(point)
         _eventually(life, lambda: life.struck.died or (life.is_done() and life.struck.quiet()), f"{name}: {point}")
         passed[name] = life.struck.passed()
+        if not life.struck.died:
+            life.struck.arm(NOWHERE)  # what comes by the clock could bring it to the point after all
         if life.struck.died:
             deaths += life.struck.bury() < 0
             life.struck.start()

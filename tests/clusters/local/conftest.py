@@ -109,7 +109,7 @@ class Supervised:
             if time.monotonic() > deadline:
                 states = {path.parent.name: path.read_text() for path in self.data.glob("services/*/state.json")}
                 logs = [path.read_text()[-3000:] for path in self.data.glob("services/*/log/*.log")]
-                pytest.fail(f"not within {seconds} s: {what}\n{states}\n{self.log()[-3000:]}\n{logs}")
+                pytest.fail(f"not within {seconds} s: {what}\n{states}\n{self.log()[-6000:]}\n{logs}")
             time.sleep(0.01)
 
     def until_ready(self, handle: str, seconds: float = 30.0, generation: int = 1) -> UnitState:
