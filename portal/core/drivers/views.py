@@ -87,6 +87,13 @@ class View:
     namespace: str = ""  # on Kubernetes
     settings: Mapping[str, Any] = field(default_factory=dict)  # the cluster's: storage class, image catalog …
 
+    @property
+    def is_restoring(self) -> bool:
+        """Whether a restore over this service is still to be done: its driver has not yet said how it ended."""
+        if self.origin is None or not self.origin.in_place:
+            return False
+        return self.origin.key not in (self.facts.get("restored"), self.facts.get("restore_failed"))
+
     def of_kind(self, kind: str) -> tuple[ChildView, ...]:
         """Return the children of one kind, oldest first."""
         return tuple(child for child in self.children if child.kind == kind)

@@ -89,14 +89,6 @@ def unpack(view: View) -> tuple[Command, ...]:
 # ---- over the service itself -----------------------------------------------------------------------------------------
 
 
-def is_restoring(view: View) -> bool:
-    """Whether a restore over this service is still to be done; the engine stands still meanwhile."""
-    origin = view.origin
-    if origin is None or not origin.in_place:
-        return False
-    return origin.key not in (view.facts.get("restored"), view.facts.get("restore_failed"))
-
-
 def restored_directory(view: View) -> str:
     """Return the directory that the restore fills."""
     return f"{FIRST_DATA}-{view.origin.key.replace('-', '')[:12]}" if view.origin else FIRST_DATA
@@ -109,7 +101,7 @@ def restore_keys(view: View) -> tuple[str, ...]:
 def restore(view: View) -> tuple[Run, ...]:
     """Return the runs that fill a new data directory while the engine stands still; the old one is not touched."""
     origin = view.origin
-    if origin is None or not is_restoring(view):
+    if origin is None or not view.is_restoring:
         return ()
     source = "{{artifacts}}/" + str(origin.facts.get("artifact", ""))
     steps = _steps(view, restored_directory(view), source)
@@ -143,7 +135,7 @@ def _steps(view: View, directory: str, source: str) -> tuple[tuple[str, tuple[st
 def tidy(view: View) -> tuple[Run, ...]:
     """Return the run that removes the data directories that a restore has replaced."""
     current = data_directory(view)
-    if is_restoring(view) or (current == FIRST_DATA and "restore_failed" not in view.facts):
+    if view.is_restoring or (current == FIRST_DATA and "restore_failed" not in view.facts):
         return ()
     search = ("/usr/bin/find", "{{dir}}", "-mindepth", "1", "-maxdepth", "1", "-type", "d", "-name", f"{FIRST_DATA}*")
     argv = (*search, "!", "-name", current, "-exec", "/usr/bin/rm", "-rf", "{}", "+")

@@ -45,7 +45,7 @@ class LocalPostgresql:
             secrets=(SUPERUSER, *(user_secret(user) for user in users)),
             inputs=backups.inputs(view),
             limits=_limits(view),
-            running=view.running and not backups.is_restoring(view),
+            running=view.running and not view.is_restoring,
             restarts=view.restarts,
             stop_signal="SIGINT",  # "fast": open transactions are rolled back, everything is written out
             stop_patience_seconds=60.0,

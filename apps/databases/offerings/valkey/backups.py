@@ -155,14 +155,6 @@ def prepare(view: View) -> tuple[Command, ...]:
 # ---- over the service itself -----------------------------------------------------------------------------------------
 
 
-def is_restoring(view: View) -> bool:
-    """Whether a restore over this service is still to be done; the engines stand still meanwhile."""
-    origin = view.origin
-    if origin is None or not origin.in_place:
-        return False
-    return origin.key not in (view.facts.get("restored"), view.facts.get("restore_failed"))
-
-
 def restored_directory(view: View) -> str:
     """Return the directory that the restore fills."""
     return f"{FIRST_DATA}-{view.origin.key.replace('-', '')[:12]}" if view.origin else FIRST_DATA
@@ -175,7 +167,7 @@ def restore_keys(view: View) -> tuple[str, ...]:
 def restore(view: View) -> tuple[Run, ...]:
     """Return the runs that fill a new data directory while the engines stand still; the old one is not touched."""
     origin = view.origin
-    if origin is None or not is_restoring(view):
+    if origin is None or not view.is_restoring:
         return ()
     steps = _filled(view, restored_directory(view), "{{artifacts}}/" + str(origin.facts.get("artifact", "")))
     return tuple(
@@ -195,7 +187,7 @@ def restore(view: View) -> tuple[Run, ...]:
 def tidy(view: View) -> tuple[Run, ...]:
     """Return the run that removes the data directories that a restore has replaced."""
     current = nodes.data_directory(view)
-    if is_restoring(view) or (current == FIRST_DATA and "restore_failed" not in view.facts):
+    if view.is_restoring or (current == FIRST_DATA and "restore_failed" not in view.facts):
         return ()
     search = ("/usr/bin/find", "{{dir}}", "-mindepth", "1", "-maxdepth", "1", "-type", "d", "-name", f"{FIRST_DATA}*")
     argv = (*search, "!", "-name", current, "-exec", "/usr/bin/rm", "-rf", "{}", "+")

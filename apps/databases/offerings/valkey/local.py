@@ -38,7 +38,7 @@ class LocalValkey:
             secrets=(*acl.OWN_SECRETS, *(acl.user_secret(user) for user in view.of_kind("users"))),
             inputs=backups.inputs(view),
             limits=_limits(view),
-            running=view.running and not backups.is_restoring(view),
+            running=view.running and not view.is_restoring,
             restarts=view.restarts,
             stop_patience_seconds=_PATIENCE,
             sampler=metrics.SAMPLER,

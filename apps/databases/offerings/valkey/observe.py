@@ -7,7 +7,8 @@ from typing import Any
 
 from apps.databases.offerings.valkey import backups, conditions, connect, nodes, shape
 from portal.core.conditions import Condition, Status
-from portal.core.drivers import ChildObservation, ChildView, Observation, Phase, RunResult, UnitState, View
+from portal.core.drivers import ChildObservation, ChildView, Observation, Phase, RunResult, UnitState, View, unit_words
+from portal.core.drivers.unit_words import succeeded
 
 IN_CASE = datetime.timedelta(seconds=10)  # on the way the supervisor tells what it sees, unless its word got lost
 AT_ONCE = datetime.timedelta(milliseconds=100)
@@ -53,7 +54,7 @@ def observe(view: View, state: UnitState) -> Observation:
 
 def _is_settled(view: View, state: UnitState, found: Iterable[Condition]) -> bool:
     """Whether nothing is left to do for this generation, and every part has been tried at least once."""
-    if state.generation < view.generation or backups.is_restoring(view):
+    if state.generation < view.generation or view.is_restoring:
         return False
     if not view.running:
         return state.phase is Phase.STOPPED
@@ -86,9 +87,9 @@ def _before(view: View) -> dict[str, Any]:
 
 def _steps(view: View, state: UnitState) -> Steps:
     """Return where the service has come to."""
-    found = _before(view) | {"read_only": conditions.is_read_only(view, state)}
+    found = _before(view) | {"read_only": unit_words.is_read_only(view, state, conditions.room(view))}
     restoring, failure = _restore(view, state)
-    if view.origin and backups.is_restoring(view) and not restoring:
+    if view.origin and view.is_restoring and not restoring:
         key = view.origin.key
         restored = {"data": backups.restored_directory(view), "restored": key}
         found |= {"restore_failed": key} if failure else restored
@@ -130,7 +131,7 @@ def _facts(view: View, state: UnitState, steps: Steps) -> dict[str, Any]:
     seen = view.facts
     found: dict[str, Any] = {
         "release": view.release if is_current else seen.get("release"),
-        "disk_bytes": conditions.rounded(conditions.data_bytes(view, state), view) or seen.get("disk_bytes"),
+        "disk_bytes": unit_words.rounded_bytes(view, state, conditions.room(view)) or seen.get("disk_bytes"),
         "evicted_keys": int(state.sample.get("evicted_keys_total", seen.get("evicted_keys", 0))),
         "replica_lag_seconds": _lag(view, state),
     }
@@ -149,7 +150,7 @@ def _lag(view: View, state: UnitState) -> int | None:
 
 def _restore(view: View, state: UnitState) -> tuple[bool, str]:
     """Return whether a restore is under way, and why it failed."""
-    if not backups.is_restoring(view):
+    if not view.is_restoring:
         return False, ""
     results = [state.runs.get(key) for key in backups.restore_keys(view)]
     failed = next((result for result in results if result and result.state in ("failed", "cancelled")), None)
@@ -174,10 +175,6 @@ def _user(view: View, child: ChildView, state: UnitState) -> ChildObservation:
     if not all(map(succeeded, results)):
         return ChildObservation("pending", "It waits until Valkey answers.", "Waiting")
     return ChildObservation("gone" if child.deleting else "ready")
-
-
-def succeeded(result: RunResult | None) -> bool:
-    return result is not None and result.state == "succeeded"
 
 
 def _backup(view: View, child: ChildView, state: UnitState) -> ChildObservation:
