@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+PATIENCE = 20_000  # milliseconds for a page to show something: the machine does much besides
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,6 +32,7 @@ def chromium() -> str:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:

@@ -34,7 +34,6 @@ print(text_of(mail) if mail else "")
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    expect.set_options(timeout=20_000)
     with browser() as started:
         yield started
 

@@ -44,9 +44,7 @@ def context(chromium: Browser, instance: Instance, request: pytest.FixtureReques
         base_url=instance.url, java_script_enabled=request.param, viewport={"width": 1440, "height": 900}
     )
     made.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
     yield made
-    expect.set_options(timeout=5_000)
     made.close()
 
 
