@@ -48,10 +48,13 @@ def _provide_browser(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Bring back what migrations had put into tables: a test with transactions of its own empties them all."""
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Bring back what migrations had put into tables: a test with transactions of its own empties them all.
+
+    After the last test the database is gone.
+    """
     yield
-    if _empties_tables(item):
+    if nextitem is not None and _empties_tables(item):
         with item.config.stash[blocking_manager_key].unblock():
             _bring_back_prices()
 

@@ -202,18 +202,28 @@ class ClusterAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("settings"))
     def said_of_it(self, cluster: Cluster) -> SafeString | str:
-        return format_html_join("", "<p><b>{}</b>: {}</p>", sorted(cluster.settings.items())) or "–"
+        rows = [(name, _in_words(value)) for name, value in sorted(cluster.settings.items())]
+        return format_html_join("", "<p><b>{}</b>: {}</p>", rows) or "–"
 
     @admin.display(description=_("what it can do"))
     def what_it_can_do(self, cluster: Cluster) -> SafeString:
         """List what discovery found; packages with why they can't be had where that is so."""
         apart = ("packages", "apis", "problems")
-        rows = [(name, value) for name, value in sorted(cluster.capabilities.items()) if name not in apart]
+        rows = [(name, _in_words(value)) for name, value in sorted(cluster.capabilities.items()) if name not in apart]
         packages: dict[str, str] = cluster.capabilities.get("packages") or {}
-        rows += [(name, why or _("can be had")) for name, why in sorted(packages.items())]
+        rows += [(name, why or gettext("can be had")) for name, why in sorted(packages.items())]
         apis: dict[str, list[str]] = cluster.capabilities.get("apis") or {}
         rows += [(name, ", ".join(kinds)) for name, kinds in sorted(apis.items())]
         return format_html_join("", "<p><b>{}</b>: {}</p>", rows)
+
+
+def _in_words(value: Any) -> str:
+    """Return something that discovery found as it is read, whatever its type."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
+    if isinstance(value, bool):
+        return gettext("Yes") if value else gettext("No")
+    return "–" if value is None else str(value)
 
 
 @needs_a_look(_("Clusters that are down"), "clusters_cluster", icon="server", tone="danger")

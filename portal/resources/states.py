@@ -31,8 +31,8 @@ def state_of(resource: Resource) -> State:
 def _on_the_way(resource: Resource, seen: dict[str, Condition]) -> State:
     if resource.origin and resource.origin.get("generation", 1) > resource.observed_generation:
         return State.RESTORING
-    if resource.ready_once_at is None:
-        return State.PROVISIONING
+    if resource.ready_once_at is None or resource.observed_generation == 0:
+        return State.PROVISIONING  # until all that was ordered is there, though it may answer before that
     if _true(seen, "Stopped") or _reason(seen, "Ready") == "Starting":
         return State.STARTING
     return State.RUNNING if resource.is_settled else State.UPDATING

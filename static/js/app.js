@@ -317,15 +317,17 @@ on("htmx:beforeSwap", (event) => {
   kept.set(xhr, {
     open: $$("details[open][id]", target).map((details) => details.id),
     scrolled: $$("[data-follow]", target).map((box) => [box.id, box.scrollTop, atEnd(box)]),
+    chosen: target.matches("[data-keep-choice]") ? $$("input:checked", target).map((input) => input.id) : [],
   });
 });
 
-const kept = new WeakMap(); // what was open or scrolled before a swap, by its request
+const kept = new WeakMap(); // what was open, scrolled or chosen before a swap, by its request
 const atEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24;
 
 function restore(event) {
-  const { open, scrolled } = kept.get(event.detail.xhr) ?? { open: [], scrolled: [] };
+  const { open, scrolled, chosen } = kept.get(event.detail.xhr) ?? { open: [], scrolled: [], chosen: [] };
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  for (const id of chosen) Object.assign(document.getElementById(id) ?? {}, { checked: true });
   for (const [id, top, end] of scrolled) {
     const box = document.getElementById(id);
     if (box) box.scrollTop = end ? box.scrollHeight : top;

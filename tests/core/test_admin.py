@@ -1,5 +1,6 @@
 """The admin site: looked at by the provider's people, changed by actions with a reason alone."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,14 @@ def test_an_operator_shuts_a_person_out_but_not_themselves(operator: User, owner
     owner.refresh_from_db()
     assert owner.is_active
     assert AuditEvent.objects.filter(action="user.set_active", outcome="done").count() == 2
+
+
+def test_the_head_leads_to_where_a_password_is_changed(operator: User, client_of: ClientOf) -> None:
+    client = client_of(operator)
+    head = client.get("/admin/").content.decode().partition('id="user-tools"')[2].partition("</header>")[0]
+    links = re.findall(r'href="(/[^"]*)"', head)
+    assert "/account/security" in links
+    assert [link for link in links if client.get(link).status_code != 200] == []
 
 
 @pytest.mark.parametrize("path", ["password_change/", "auth/group/", "account/emailaddress/"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.journeys.engines import ENGINES
 from tests.journeys.instance import Api, Instance, eventually
 
 pytestmark = pytest.mark.engine
@@ -50,9 +51,10 @@ def written(instance: Instance) -> str:
     return "\n".join(path.read_text(errors="replace") for path in logs if path.is_file())
 
 
-def test_no_secret_is_in_logs_tables_or_broker(instance: Instance, api: Api, tmp_path: Path) -> None:
+@pytest.mark.parametrize("slug", [engine.slug for engine in ENGINES])
+def test_no_secret_is_in_logs_tables_or_broker(slug: str, instance: Instance, api: Api) -> None:
     browser, link, session = signed_in(instance)
-    body = {"name": f"secrets-{uuid.uuid4().hex[:6]}", "offering": "postgresql", "plan": "free"}
+    body = {"name": f"secrets-{uuid.uuid4().hex[:6]}", "offering": slug, "plan": "free"}
     operation = api.ok("POST", "/api/v1/projects/demo/services", body, Idempotency_Key=str(uuid.uuid4()))
     address = f"/api/v1/services/{api.finished(operation)['service']}"
     credential = api.ok("GET", f"{address}/credentials")["items"][0]["id"]

@@ -1,4 +1,4 @@
-"""A Valkey's whole life over HTTP, by a script that knows only API.md, with real engines and real clients."""
+"""What a script over HTTP finds at a Valkey alone, with real clients; the rest is in ``test_whole_life_by_http.py``."""
 
 import gc
 import tempfile
@@ -64,14 +64,6 @@ def directories(instance: Instance) -> set[str]:
     return {path.name for path in (instance.data / "services").glob("[!.]*")}
 
 
-def backed_up(api: Api, service: str) -> str:
-    """Make a backup and return its id."""
-    api.finished(api.ok("POST", f"/api/v1/services/{service}/backups", {}))
-    found = api.ok("GET", f"/api/v1/services/{service}/backups")["items"][0]
-    assert found["state"] in ("ready", "succeeded")
-    return str(found["id"])
-
-
 def test_the_catalog_and_a_quote_tell_the_price_of_each_node(api: Api) -> None:
     offering = api.ok("GET", "/api/v1/catalog/offerings/valkey")
     assert {"9.1", "9.0", "8.1"} == {version["version"] for version in offering["versions"]}
@@ -83,48 +75,12 @@ def test_the_catalog_and_a_quote_tell_the_price_of_each_node(api: Api) -> None:
     assert prices[1] == prices[2] == pytest.approx(prices[0] * 3, rel=0.001)  # rounded to six places on the wire
 
 
-def test_order_use_back_up_damage_restore_delete_undelete(api: Api) -> None:
-    service = order(api, "vk-journey", version="9.1.1")
-    path = f"/api/v1/services/{service}"
-    found = api.ok("GET", path)
-    assert (found["state"], found["health"], found["version"]) == ("running", "healthy", "9.1")
+def test_a_login_hears_and_says_what_it_may(api: Api) -> None:
+    service = order(api, "vk-channels")
     with connect(api, service) as client:
-        client.mset({f"word:{number}": number for number in range(1000)})
+        client.set("word:1", "one")
         with pytest.raises(redis.exceptions.NoPermissionError):
             client.config_get("*")
-    _listens_and_speaks_where_it_may(api, service)
-
-    backup = backed_up(api, service)
-    with connect(api, service) as client:
-        client.flushall()
-    body = {"backup": backup, "target": {"name": "vk-restored"}}
-    restored = str(api.finished(api.ok("POST", f"{path}/restore", body))["service"])
-    with connect(api, restored) as client:
-        assert client.dbsize() == 1000
-    api.finished(api.ok("POST", f"{path}/restore", {"backup": backup, "in_place": True}))
-    with connect(api, service) as client:
-        assert (client.dbsize(), client.get("word:7")) == (1000, "7")
-
-    api.finished(api.ok("DELETE", f"{path}?deletion_policy=bin"))
-    assert api.ok("GET", path)["state"] == "deleted"
-    wipe(api, restored)
-    api.finished(api.ok("POST", f"{path}/undelete", {}))
-    for verb, body, state in (
-        ("stop", {}, "stopped"),
-        ("start", {}, "running"),
-        ("restart", {}, "running"),
-        ("resize", {"plan": "dev-1"}, "running"),
-        ("upgrade", {"version": "9.1.2"}, "running"),
-    ):
-        api.finished(api.ok("POST", f"{path}/{verb}", body))
-        assert api.ok("GET", path)["state"] == state
-    with connect(api, service) as client:
-        assert (client.dbsize(), client.info("server")["valkey_version"]) == (1000, "9.1.2")
-    _is_observed(api, path)
-    wipe(api, service)
-
-
-def _listens_and_speaks_where_it_may(api: Api, service: str) -> None:
     spec = {"access": "write", "keys": ["app:*"], "channels": ["news:*"]}
     api.finished(api.ok("POST", f"/api/v1/services/{service}/users", {"name": "app", "spec": spec}))
     with connect(api, service, "app") as app:
@@ -139,27 +95,6 @@ def _listens_and_speaks_where_it_may(api: Api, service: str) -> None:
     wrong = {"access": "write", "keys": ["a\nuser evil on nopass ~* +@all"]}
     status, answer, _headers = api.call("POST", f"/api/v1/services/{service}/users", {"name": "evil", "spec": wrong})
     assert (status, answer["errors"][0]["pointer"]) == (422, "/spec/keys/0")
-
-
-def _is_observed(api: Api, path: str) -> None:
-    assert api.ok("GET", f"{path}/logs?limit=10")["items"]
-    assert api.ok("GET", f"{path}/events")["items"]
-    eventually(lambda: api.ok("GET", f"{path}/metrics")["items"], within=60, what="a first sample")
-
-
-def test_a_login_is_exchanged_and_both_work_meanwhile(api: Api) -> None:
-    service = order(api, "vk-rotation")
-    path = f"/api/v1/services/{service}/credentials"
-    old = credential(api, service)
-    api.finished(api.ok("POST", f"{path}/{old['id']}/rotate", {}))
-    with connect(api, service) as before, connect(api, service, "admin-2") as after:
-        assert before.set("by-old", "1")
-        assert after.get("by-old") == "1"
-    api.finished(api.ok("POST", f"{path}/{old['id']}/complete", {}))
-    with redis.Redis.from_url(old["uri"], ssl_ca_certs=old["ca"]) as gone, pytest.raises(redis.AuthenticationError):
-        gone.ping()
-    with connect(api, service, "admin-2") as after:
-        assert after.get("by-old") == "1"
     wipe(api, service)
 
 

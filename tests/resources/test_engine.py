@@ -31,6 +31,24 @@ def test_an_order_becomes_a_running_service(order: Callable[..., Operation], ker
     assert operation.steps[0]["name"] == "accepted"
 
 
+def test_one_that_answers_before_all_of_its_order_is_there_is_still_being_made(
+    order: Callable[..., Operation], kernel: MemoryBackend
+) -> None:
+    kernel.obey = False
+    resource = order().resource
+    kernel.states[resource.handle] = UnitState(Phase.RUNNING, 0, ready=True, ports={"main": 20001})
+    resource = turn(resource)
+    told = Event.objects.filter(resource=resource, reason="StateChanged").order_by("id")
+    told = told.values_list("message", flat=True)
+    assert (resource.state, resource.health, list(told)) == ("provisioning", "healthy", [])
+    kernel.converge(resource.handle)
+    assert (turn(resource).state, list(told.all())) == ("running", ["Running, healthy"])
+    Resource.objects.filter(id=resource.id).update(generation=2)  # from now on it is a change, and told as one
+    kernel.states[resource.handle] = UnitState(Phase.RUNNING, 1, ready=True, ports={"main": 20001})
+    assert turn(resource).state == "updating"
+    assert list(told.all()) == ["Running, healthy", "Updating, healthy"]
+
+
 def test_a_settled_service_is_not_due_and_a_turn_changes_nothing(running: Resource, kernel: MemoryBackend) -> None:
     assert running.next_reconcile_at is None
     before = Resource.objects.filter(id=running.id).values().get()

@@ -17,6 +17,7 @@ from portal.core.forms import spec_form
 from portal.core.offerings import No, Offering, Yes
 from portal.projects.models import Project
 from portal.resources import actions
+from portal.resources.api.shapes import service_json
 from portal.resources.models import Child, Operation, Resource
 from portal.resources.presenters.children import creation_refusal
 from portal.resources.presenters.effects import bin_words
@@ -138,9 +139,11 @@ def test_backups_are_made_and_promised_only_where_they_are_kept(
     assert refused.value.code == "not_supported"
     assert creation_refusal(row, kind) == refused.value.detail
     assert "backup" not in bin_words(row)
+    assert service_json(row)["backup"]["retention_days"] == 0
     Cluster.objects.filter(id=row.cluster_id).update(settings={"store": "here"})
     row = Resource.objects.get(id=row.id)
     assert "backup" in bin_words(row)
+    assert service_json(row)["backup"]["retention_days"] == row.plan.backup_retention_days > 0
     assert creation_refusal(row, kind) == ""
     assert actions.create_child(actor, row, kind).type == "backup"
 

@@ -1,8 +1,13 @@
 """``manage.py order --wait``: the URI that it prints works as it stands, its server verified."""
 
-import pytest
+from pathlib import Path
 
-from portal.resources.management.commands.order import verified_by
+import pytest
+from django.core.management.base import CommandError
+from pytest_django import Settings
+
+from portal.resources.management.commands.order import authority_file, verified_by
+from portal.resources.models import Resource
 
 FILE = "/srv/my portal/public/ca.pem"
 QUOTED = "/srv/my%20portal/public/ca.pem"
@@ -29,3 +34,22 @@ QUOTED = "/srv/my%20portal/public/ca.pem"
 )
 def test_a_uri_says_by_what_its_server_is_verified(uri: str, whole: str) -> None:
     assert verified_by(uri, FILE) == whole
+
+
+def test_it_names_the_file_of_whoever_signs_for_the_service(tmp_path: Path, settings: Settings) -> None:
+    settings.ARCHIPEL_DATA = tmp_path
+    service = Resource(handle="abcdefgh2345", name="box")
+    public = tmp_path / "public"
+    assert authority_file(service, "its own").read_text() == "its own"  # there is no other one yet
+    (public / "ca.pem").write_text("this machine's")
+    assert authority_file(service, "this machine's") == public / "ca.pem"
+    own = authority_file(service, "its new one")
+    assert (own, own.read_text()) == (public / "abcdefgh2345-ca.pem", "its new one")
+    assert own.stat().st_mode & 0o777 == 0o644
+
+
+def test_it_says_where_that_file_can_not_be_written(tmp_path: Path, settings: Settings) -> None:
+    settings.ARCHIPEL_DATA = tmp_path / "file"
+    settings.ARCHIPEL_DATA.write_text("")
+    with pytest.raises(CommandError, match="box runs, but"):
+        authority_file(Resource(handle="abcdefgh2345", name="box"), "its own")

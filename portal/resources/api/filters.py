@@ -61,7 +61,8 @@ def filtered(request: Request, actor: Actor, project: Project | None = None) -> 
         found = found.filter(state__in=states)
     if healths := words(request, "health", Health.values):
         found = found.filter(health__in=healths)
-    return found.filter(_tags(request), _rest(request))
+    found = found.filter(_tags(request), _rest(request)).select_related("cluster")
+    return found.defer("cluster__kubeconfig", "cluster__capabilities")  # large, and for no list
 
 
 def words(request: Request, name: str, choices: list[str]) -> list[str]:

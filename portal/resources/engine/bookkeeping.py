@@ -15,7 +15,7 @@ from portal.core.drivers import ChildObservation, Observation
 from portal.core.offerings import Nature
 from portal.resources import events, happenings, history
 from portal.resources.engine import batches, progress
-from portal.resources.models import Child, Operation, Resource
+from portal.resources.models import Child, Operation, Resource, State
 
 FINISHED = ("succeeded", "failed", "cancelled")
 LARGEST_FACTS = 64 * 1024  # bytes of JSON; what is larger belongs into a store of its own
@@ -99,8 +99,9 @@ def note_change(resource: Resource, before: tuple[str, str]) -> None:
     """Tell the activity list of a new state or health, and billing of a service that is gone for good."""
     if (resource.state, resource.health) == before:
         return
-    severity = "warning" if resource.state == "failed" or resource.health == "unavailable" else "normal"
-    events.note(resource, "StateChanged", _sentence(resource), severity=severity)
+    if not before[0] == resource.state == State.PROVISIONING:  # how an order goes is told by its operation
+        severity = "warning" if resource.state == "failed" or resource.health == "unavailable" else "normal"
+        events.note(resource, "StateChanged", _sentence(resource), severity=severity)
     happenings.changed(resource, before)
     if resource.purged_at is not None:
         history.record(resource, resource.purged_at, running=False, present=False)

@@ -10,7 +10,7 @@ from portal.core.htmx import toast, wants_partial
 from portal.core.templatetags.states import word
 from portal.resources import queries
 from portal.resources.actions import is_cancellable
-from portal.resources.models import Event, Operation
+from portal.resources.models import Event, Operation, Resource, State
 from portal.resources.presenters.activity import running_of, timeline_of
 from portal.resources.presenters.facts import facts_of
 from portal.resources.presenters.notices import notices_of
@@ -44,7 +44,7 @@ def overview(request: HttpRequest, service_id: str) -> HttpResponse:
         "running": [running_of(row, is_cancellable=page.may_operate and is_cancellable(row)) for row in running],
         "notices": notices_of(page.resource, newest, page.permissions),
         "events": timeline_of(events),
-        "endpoints": page.resource.facts.get("endpoints", []),
+        "endpoints": _endpoints(page.resource),
         "price": Prices().of(page.resource),
         "plan": page.resource.plan,
         "disk_gib": max(getattr(page.resource.load_spec(), "disk_gib", None) or 0, page.resource.plan.disk_gib),
@@ -52,6 +52,12 @@ def overview(request: HttpRequest, service_id: str) -> HttpResponse:
         "parts": parts,
     }
     return show(page, "overview", "partials/overview" if wants_partial(request) else "service_overview", context)
+
+
+def _endpoints(resource: Resource) -> list[dict[str, object]]:
+    """Return the ways in, once there is somebody behind them: an address is known before."""
+    found: list[dict[str, object]] = resource.facts.get("endpoints", [])
+    return [] if resource.state == State.PROVISIONING else found
 
 
 def _operations(page: ServicePage) -> tuple[list[Operation], Operation | None]:

@@ -110,6 +110,21 @@ def test_customers_read_that_it_is_not_here_yet_and_operators_what_is_missing(
     assert MISSING in provider.get(f"/admin/clusters/cluster/{cluster.pk}/change/").content.decode()
 
 
+def test_operators_read_what_was_found_and_said_in_words(
+    region: Region, operator: User, client_of: Callable[[User], Client]
+) -> None:
+    cluster = a_cluster(region, settings={"ingress": True, "classes": []})
+    Cluster.objects.update(capabilities={"storage_classes": ["ceph", "local-path"], "supervised": False})
+    page = client_of(operator).get(f"/admin/clusters/cluster/{cluster.pk}/change/").content.decode()
+    for words in (
+        "storage_classes</b>: ceph, local-path<",
+        "supervised</b>: No<",
+        "ingress</b>: Yes<",
+        "classes</b>: –<",
+    ):
+        assert words in page
+
+
 def test_the_order_page_says_that_a_region_is_silent_and_takes_the_order(
     offering: Offering, region: Region, developer: User, project: Project, client_of: Callable[[User], Client]
 ) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portal.core.conditions import Condition, Status
 from portal.resources.models import Operation, Resource
+from tests.resources.pages.conftest import ENDPOINT
 
 pytestmark = pytest.mark.django_db
 TABS = ("", "/connect", "/users", "/backups", "/metrics", "/logs", "/activity", "/settings", "/resize")
@@ -71,6 +72,21 @@ def test_progress_is_the_centre_while_it_is_made(
     assert "every 2s" in page
     assert running.public_id in page
     assert "Cancel" in page
+
+
+def test_an_address_is_shown_once_somebody_answers_there(
+    browser: Client, make: Callable[..., Resource], operation: Callable[..., Operation]
+) -> None:
+    known = {"endpoints": [ENDPOINT]}  # the port is kept before the engine runs
+    service = make(**STATES["provisioning"] | {"facts": known})
+    promise = "The address appears here as soon as the service runs."
+    operation(service)
+    page = browser.get(f"/services/{service.public_id}").content.decode()
+    assert promise in page
+    assert ENDPOINT["host"] not in page
+    page = browser.get(f"/services/{make('other').public_id}").content.decode()
+    assert promise not in page
+    assert ENDPOINT["host"] in page
 
 
 def test_a_condition_is_explained_with_who_can_mend_it(browser: Client, make: Callable[..., Resource]) -> None:

@@ -102,10 +102,28 @@ OFFERING = Offering(
             ),
         ),
         rotation=Yes(_("A successor beside the old login: both work until you complete the exchange.")),
-        tls=Yes(_("TLS 1.2 and 1.3, verified against the region's authority; plain connections are refused.")),
+        tls=Yes(
+            _("TLS 1.2 and 1.3, verified against the region's authority; plain connections are refused."),
+            ("local",),
+            otherwise=Yes(_("By an authority of the service's own; plain connections are refused."), _K8S),
+        ),
         allow_list=Yes(_("Networks that may connect, from the next connection on.")),
-        metrics=Yes(_("Live, of the last hour.")),
-        logs=Yes(_("The engine's log, newest lines.")),
+        metrics=Yes(
+            _("Live, of the last hour."),
+            ("local",),
+            otherwise=Yes(
+                _(
+                    "Processor, memory and disk of all nodes where the region has Prometheus, else processor and "
+                    "memory of the moment where it has a metrics server; none of the engine's own."
+                ),
+                _K8S,
+            ),
+        ),
+        logs=Yes(
+            _("The engine's log, newest lines."),
+            ("local",),
+            otherwise=Yes(_("The newest lines of all nodes, and what the cluster warns of."), _K8S),
+        ),
     ),
     children=(DATABASES, USERS, BACKUPS),
     verbs=(RESTART, STOP, START, RESIZE, UPGRADE, RESTORE, FORK),

@@ -100,8 +100,22 @@ OFFERING = Offering(
             ("local",),
             otherwise=No(_("The address leads into the project's own namespace alone."), _HERE),
         ),
-        metrics=Yes(_("Live, of the last hour; of a cluster those of the first node.")),
-        logs=Yes(_("The logs of all nodes and of the front, newest lines.")),
+        metrics=Yes(
+            _("Live, of the last hour; of a cluster those of the first node."),
+            ("local",),
+            otherwise=Yes(
+                _(
+                    "Processor, memory and disk of all nodes where the region has Prometheus, else processor and "
+                    "memory of the moment where it has a metrics server; none of the engine's own."
+                ),
+                _K8S,
+            ),
+        ),
+        logs=Yes(
+            _("The logs of all nodes and of the front, newest lines."),
+            ("local",),
+            otherwise=Yes(_("The newest lines of all nodes, and what the cluster warns of."), _K8S),
+        ),
     ),
     children=(USERS, BACKUPS),
     verbs=(RESTART, STOP, START, RESIZE, UPGRADE, RESTORE, FORK),

@@ -3,6 +3,7 @@
 from django.utils import timezone
 from typing_extensions import TypedDict
 
+from portal.clusters.placement import keeps_backups
 from portal.core import ids, specs
 from portal.core.api.shapes import Json, Moment, PriceJson, moment, plain_number, price_json
 from portal.resources import queries
@@ -57,7 +58,10 @@ class MaintenanceJson(TypedDict):
 
 
 class BackupJson(TypedDict):
-    """How far back a service can go. ``pitr`` is null where there are only whole backups."""
+    """How far back a service can go: 0 days where its region keeps no backups.
+
+    ``pitr`` is null where there are only whole backups.
+    """
 
     retention_days: int
     pitr: Json | None
@@ -103,8 +107,9 @@ class ServiceJson(TypedDict):
 
 
 def service_json(resource: Resource) -> ServiceJson:
-    """Return a service; ``project`` and ``region`` have to be fetched along."""
+    """Return a service; ``project``, ``region`` and ``cluster`` have to be fetched along."""
     offering, plan, spec = resource.offering, resource.plan, resource.load_spec()
+    kept_days = plan.backup_retention_days if keeps_backups(offering, resource.cluster) else 0
     price = price_with_parts(offering, plan, spec, region=resource.region.slug, running=resource.running)
     return {
         "id": resource.public_id,
@@ -129,7 +134,7 @@ def service_json(resource: Resource) -> ServiceJson:
         "spec": visible(spec),
         "tags": resource.tags,
         "endpoints": resource.facts.get("endpoints", []),
-        "backup": {"retention_days": plan.backup_retention_days, "pitr": None},
+        "backup": {"retention_days": kept_days, "pitr": None},
         "ip_allow_list": resource.ip_allow_list,
         "maintenance": maintenance_json(resource),
         "protected": resource.protected,

@@ -133,5 +133,5 @@ def _delete(request: Request, actor: Actor, resource: Resource) -> Response:
 
 def _fresh(resource: Resource) -> Resource:
     """Return the row as the action left it."""
-    rows = Resource.objects.select_related("project", "region").filter(id=resource.id)
+    rows = Resource.objects.select_related("project", "region", "cluster").filter(id=resource.id)
     return queries.with_open_operation(rows).get()

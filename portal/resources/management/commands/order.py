@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -99,8 +100,26 @@ def _uri(actor: Actor, resource: Resource) -> str:
         endpoint = resource.facts["endpoints"][0]
         return f"{endpoint['host']}:{endpoint['port']}"
     main.resource = resource
-    uri = str(actions.reveal(actor, main)["uri"])
-    return verified_by(uri, str(settings.ARCHIPEL_DATA / "public" / "ca.pem"))
+    shown = actions.reveal(actor, main)
+    return verified_by(str(shown["uri"]), str(authority_file(resource, str(shown["ca_pem"]))))
+
+
+def authority_file(resource: Resource, pem: str) -> Path:
+    """Return a file with what verifies a service: this machine's own, else one written here, since it is nowhere yet.
+
+    Raises CommandError where it can't be written.
+    """
+    public = settings.ARCHIPEL_DATA / "public"
+    own, machine = public / f"{resource.handle}-ca.pem", public / "ca.pem"
+    if machine.is_file() and machine.read_text() == pem:
+        return machine
+    try:
+        public.mkdir(parents=True, exist_ok=True)
+        own.write_text(pem)
+        own.chmod(0o644)  # public, for whoever connects
+    except OSError as error:
+        raise CommandError(f"{resource.name} runs, but what verifies it can't be written to {own}: {error}") from error
+    return own
 
 
 def verified_by(uri: str, authority: str) -> str:
