@@ -74,7 +74,7 @@ def _empties_tables(item: pytest.Item) -> bool:
 def eventually() -> Callable[..., Any]:
     """Return a function that asks again until the answer is true, and fails when the time is up."""
 
-    def wait(question: Callable[[], T], *, within: float = 10.0, every: float = 0.02) -> T:
+    def wait(question: Callable[[], T], *, within: float = 30.0, every: float = 0.02) -> T:
         end = time.monotonic() + within
         while not (answer := question()):
             assert time.monotonic() < end, f"not within {within} s: {getattr(question, '__name__', question)}"

@@ -106,7 +106,7 @@ def woken() -> Iterator[list[str]]:
     thread.start()
     yield handles
     stop.set()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
 
 
@@ -255,6 +255,6 @@ def test_the_next_process_goes_on_from_where_the_last_one_stopped(
         client.streams[CONFIG_MAP.key].told.put(Event("BOOKMARK", thing("", 170, handle="")))
         eventually(client.streams[CONFIG_MAP.key].told.empty)
         stop.set()
-        thread.join(10)
+        thread.join(30)
         assert not thread.is_alive()
     assert client.lists.count(CONFIG_MAP.key) == 1

@@ -13,6 +13,7 @@ from apps.databases.offerings.postgresql.local import LocalPostgresql
 from apps.databases.offerings.postgresql.metrics import METRICS
 from apps.databases.offerings.postgresql.plans import PLANS, VERSIONS, packages
 from apps.databases.offerings.postgresql.spec import PostgresqlSpec
+from portal.core import kubernetes_capabilities
 from portal.core.offerings import (
     FORK,
     INSTANCE_SECONDS,
@@ -111,18 +112,12 @@ OFFERING = Offering(
         metrics=Yes(
             _("Live, of the last hour."),
             ("local",),
-            otherwise=Yes(
-                _(
-                    "Processor, memory and disk of all nodes where the region has Prometheus, else processor and "
-                    "memory of the moment where it has a metrics server; none of the engine's own."
-                ),
-                _K8S,
-            ),
+            otherwise=kubernetes_capabilities.METRICS,
         ),
         logs=Yes(
             _("The engine's log, newest lines."),
             ("local",),
-            otherwise=Yes(_("The newest lines of all nodes, and what the cluster warns of."), _K8S),
+            otherwise=kubernetes_capabilities.LOGS,
         ),
     ),
     children=(DATABASES, USERS, BACKUPS),

@@ -13,6 +13,7 @@ from apps.databases.offerings.valkey.local import LocalValkey
 from apps.databases.offerings.valkey.metrics import METRICS
 from apps.databases.offerings.valkey.plans import PLANS, VERSIONS, packages
 from apps.databases.offerings.valkey.spec import ValkeySpec
+from portal.core import kubernetes_capabilities
 from portal.core.offerings import (
     FORK,
     INSTANCE_SECONDS,
@@ -103,18 +104,12 @@ OFFERING = Offering(
         metrics=Yes(
             _("Live, of the last hour; of a cluster those of the first node."),
             ("local",),
-            otherwise=Yes(
-                _(
-                    "Processor, memory and disk of all nodes where the region has Prometheus, else processor and "
-                    "memory of the moment where it has a metrics server; none of the engine's own."
-                ),
-                _K8S,
-            ),
+            otherwise=kubernetes_capabilities.METRICS,
         ),
         logs=Yes(
             _("The logs of all nodes and of the front, newest lines."),
             ("local",),
-            otherwise=Yes(_("The newest lines of all nodes, and what the cluster warns of."), _K8S),
+            otherwise=kubernetes_capabilities.LOGS,
         ),
     ),
     children=(USERS, BACKUPS),

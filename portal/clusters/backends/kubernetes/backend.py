@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from portal.clusters.backends.base import LogLine, Series, Tenancy, Wanted
@@ -18,13 +17,21 @@ from portal.clusters.backends.kubernetes.place import Workplace
 from portal.clusters.backends.kubernetes.refusals import explained
 from portal.clusters.backends.kubernetes.secrets import ensure, reveal
 from portal.clusters.backends.kubernetes.tenancy import prepare
-from portal.clusters.models import Cluster, Inventory, Namespace
+from portal.clusters.models import Cluster, Inventory
 from portal.core.drivers import GeneratedSecret
 from portal.core.drivers.kubernetes import SECRET, Manifest, secret_name
 from portal.core.errors import PermanentError
 
 _DELETED = "This service was deleted."
 _NO_DOCUMENTS = "Services of this kind can't be run on Kubernetes: their parts are kept as one document."
+
+# As SQL, since every turn asks it: composing it anew took a tenth of a turn's time.
+_PLACE = """
+SELECT inventory.*, namespace.project_id, namespace.digest AS ground
+  FROM clusters_inventory inventory
+  LEFT JOIN clusters_namespace namespace
+    ON namespace.cluster_id = inventory.cluster_id AND namespace.name = inventory.namespace
+ WHERE inventory.cluster_id = %s AND inventory.handle = %s"""
 
 
 class KubernetesBackend:
@@ -46,11 +53,7 @@ class KubernetesBackend:
 
     def _place_row(self, handle: str) -> Any:
         """Return the service's row, with the project and the digest of its namespace."""
-        names = Namespace.objects.filter(cluster_id=OuterRef("cluster_id"), name=OuterRef("namespace"))
-        rows = Inventory.objects.filter(cluster_id=self._cluster_id, handle=handle)
-        return rows.annotate(
-            project_id=Subquery(names.values("project_id")[:1]), ground=Subquery(names.values("digest")[:1])
-        ).first()
+        return next(iter(Inventory.objects.raw(_PLACE, [self._cluster_id, handle])), None)
 
     def _place_of_turn(self, handle: str) -> Workplace | None:
         """Return what ``prepare`` has read: until the turn's end only its own writes change that, or it is refused."""
