@@ -65,7 +65,11 @@ class _PostgresqlLine:
         self._to = psycopg.connect(
             connection["uri"], dbname=database, sslrootcert=authority, connect_timeout=5, autocommit=True
         )
-        self._to.execute(self.TABLE)
+        try:
+            self._to.execute(self.TABLE)
+        except psycopg.Error:
+            self._to.close()
+            raise
 
     def keep(self, number: int) -> None:
         try:
@@ -111,7 +115,11 @@ class _ValkeyLine:
             socket_connect_timeout=5,
             retry=None,
         )
-        self._to.ping()
+        try:
+            self._to.ping()
+        except (redis.RedisError, OSError):
+            self._to.close()
+            raise
 
     def keep(self, number: int) -> None:
         """Store a number in a transaction: the log of writes has to bring those back as well."""
