@@ -39,6 +39,7 @@ class Operator:
     def __init__(self, kubeconfig: str, *, mood: str = "healthy", pace: float = 0.2) -> None:
         self.api, self.mood, self.pace = Api(kubeconfig), mood, pace
         self.moods: dict[str, str] = {}
+        self.answered: set[Key] = set()  # what it has said the last phase of
         self.troubles: list[str] = []  # what the API server refused, newest last
         self._parts = {(part.api, part.kind): part for part in answers.parts()}
         self._seen: dict[Key, Object] = {}
@@ -186,6 +187,7 @@ class Operator:
         at = min(at + 1, len(phases) - 1) if before == mark else 0
         self._say(part, seen, phases[at])
         self._phase[key] = (mark, at)
+        (self.answered.discard if at < len(phases) - 1 else self.answered.add)(key)
         return self.pace if at < len(phases) - 1 else None
 
     def _say(self, part: Part, seen: Object, template: Object, **more: Any) -> None:
