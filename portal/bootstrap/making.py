@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -11,19 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from portal.bootstrap import interpreter, pip
 from portal.bootstrap.account import Account
+from portal.bootstrap.alone import alone
 from portal.bootstrap.environment import Environment
 from portal.bootstrap.say import refuse, say
 
 
 def make(environment: Environment, account: Account | None, *requirements: str) -> None:
     """Install the files named; ``account`` is who will run it, if not the one who makes it."""
-    with _alone(environment.root):
+    # A lock on the project's root needs no file of its own.
+    with alone(environment.root, os.O_RDONLY | os.O_DIRECTORY, "waiting for another command that makes .venv"):
         if environment.is_current(*requirements) and _runs_for(environment, account):
             return
         _check_writable(environment)
@@ -38,21 +37,6 @@ def _end_children_with_this() -> None:
     """Turn a signal into an exception: on its way out the child that works at the moment is killed."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Hold a lock on the project's root, which needs no file of its own."""
-    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another command that makes .venv")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _base(environment: Environment, account: Account | None) -> Path:

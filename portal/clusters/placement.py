@@ -1,16 +1,15 @@
 """Where an offering can run, and why not elsewhere: read from what discovery found, never from a cluster itself."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from portal.clusters.models import Cluster
-from portal.core.drivers.kubernetes import ObjectKind
+from portal.core.drivers.kubernetes import KubernetesDriver, ObjectKind, driver_of
 from portal.core.offerings import Offering, Plan
 
 # Groups of Kubernetes itself, which every API server has; all others are there where an operator has brought them.
@@ -95,23 +94,23 @@ def _missing_packages(offering: Offering, cluster: Cluster, release: str | None)
 
 def missing_kinds(offering: Offering, cluster: Cluster) -> str:
     """Return to operators which kinds a Kubernetes cluster does not serve that an offering needs; empty: none."""
-    driver = offering.drivers[cluster.kind]
-    # Some drivers need a kind only where the cluster's settings ask for what it is for, such as backups.
-    needs: Callable[[Mapping[str, Any]], Iterable[ObjectKind]] | None = getattr(driver, "needs", None)
-    kinds = needs(cluster.settings) if needs else getattr(driver, "kinds", ())
-    absent = [kind.key for kind in kinds if not is_served(kind, cluster)]
-    if not absent:
+    driver = _kubernetes_driver(offering, cluster)
+    absent = [kind.key for kind in driver.needs(cluster.settings) if not is_served(kind, cluster)] if driver else []
+    if driver is None or not absent:
         return ""
-    words = {"kinds": ", ".join(absent), "operator": getattr(driver, "operator", "")}
+    words = {"kinds": ", ".join(absent), "operator": driver.operator}
     return _("missing: %(kinds)s, served by %(operator)s") % words
 
 
 def keeps_backups(offering: Offering, cluster: Cluster) -> bool:
     """Whether services there are backed up: by what the driver can, and by what the cluster's settings name."""
-    asks: Callable[[Mapping[str, Any]], bool] | None = getattr(
-        offering.drivers.get(cluster.kind), "keeps_backups", None
-    )
-    return bool(offering.capabilities.backup.on(cluster.kind)) and (asks is None or asks(cluster.settings))
+    driver = _kubernetes_driver(offering, cluster)
+    is_possible = bool(offering.capabilities.backup.on(cluster.kind))
+    return is_possible and (driver is None or driver.keeps_backups(cluster.settings))
+
+
+def _kubernetes_driver(offering: Offering, cluster: Cluster) -> KubernetesDriver | None:
+    return driver_of(offering.drivers) if cluster.kind == Cluster.Kind.KUBERNETES else None
 
 
 def is_served(kind: ObjectKind, cluster: Cluster) -> bool:

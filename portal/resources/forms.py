@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.core.offerings import ChildKind, Plan
 from portal.resources.maintenance import DAYS
 from portal.resources.models import Resource
-from portal.resources.presenters.effects import bin_words
+from portal.resources.presenters.effects import bin_words, wipe_words
 from portal.resources.tables import headings
 
 PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
@@ -95,10 +95,9 @@ class DeleteForm(forms.Form):
     def __init__(self, resource: Resource, data: QueryDict | None = None) -> None:
         super().__init__(data)
         keep = _("Keep it in the bin. %(what)s") % {"what": bin_words(resource)}
-        wipe = _("Remove everything at once, backups included. Nobody can bring it back.")
         field = self.fields["deletion_policy"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
-        field.choices = [("bin", keep), ("wipe", wipe)]
+        field.choices = [("bin", keep), ("wipe", wipe_words(resource))]
 
 
 class VersionForm(forms.Form):

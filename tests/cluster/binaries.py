@@ -3,16 +3,16 @@
 ``python -m tests.cluster.binaries`` prints where they are, and builds them where they are not.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from portal.bootstrap.alone import alone
 from portal.bootstrap.say import say
 from tests.cluster.go_toolchain import BuildFailed, go_command
 
@@ -69,7 +69,7 @@ def _linker_flags() -> str:
 
 def _build_alone(target: Path) -> None:
     """Build what is missing while nobody else does. What was built stays, so that a run cut off is taken up again."""
-    with _lock(target):
+    with _locked(target):
         if is_complete(target):
             return
         target.mkdir(exist_ok=True)
@@ -85,21 +85,16 @@ def _build_alone(target: Path) -> None:
 
 
 @contextmanager
-def _lock(target: Path) -> Iterator[None]:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(target.with_name(f"{target.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise BuildFailed(f"{target.parent} can't be written ({error.strerror}): set ARCHIPEL_CONTROL_PLANE") from error
-    try:
+def _locked(target: Path) -> Iterator[None]:
+    lock, waiting = target.with_name(f"{target.name}.lock"), "waiting for another run that builds the control plane"
+    with ExitStack() as held:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another run that builds the control plane")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(alone(lock, os.O_RDWR | os.O_CREAT, waiting))
+        except OSError as error:
+            why = f"{target.parent} can't be written ({error.strerror}): set ARCHIPEL_CONTROL_PLANE"
+            raise BuildFailed(why) from error
         yield
-    finally:
-        os.close(handle)
 
 
 def _build(go: Path, name: str, target: Path, scratch: Path) -> None:

@@ -15,8 +15,10 @@ from portal.clusters.backends.kubernetes.watching import Watching
 from portal.clusters.models import Cluster, Region
 from portal.core import vault
 from portal.core.drivers import GeneratedSecret
-from portal.core.drivers.kubernetes import NETWORK_POLICY, SERVICE, manifest
+from portal.core.drivers.kubernetes import NETWORK_POLICY, SERVICE, VOLUME_CLAIM, Leftover, manifest
 from portal.projects.models import Organization, Project
+
+LEFT_BY = "left.example/of"  # label of what "an operator" leaves behind
 
 
 def cluster_row(kubeconfig: str, name: str = "real", **fields: Any) -> Cluster:
@@ -34,17 +36,20 @@ def tenancy() -> Tenancy:
     return Tenancy(f"prj-{name}", organization.id, project.id)
 
 
-def rendered(handle: str, port: int = 80) -> list[Any]:
+def rendered(handle: str, port: int = 80, rotation: int = 0) -> list[Any]:
     """Return a service of objects that every API server serves."""
     ports = {"ports": [{"port": port}], "selector": {"app": handle}}
     policy = {"podSelector": {"matchLabels": {"app": handle}}, "policyTypes": ["Ingress"]}
-    secret = GeneratedSecret("admin", ("password",))
-    return [secret, manifest(SERVICE, handle, ports), manifest(NETWORK_POLICY, f"{handle}-in", policy)]
+    secret = GeneratedSecret("admin", ("password",), rotation=rotation)
+    left = Leftover(VOLUME_CLAIM, f"{LEFT_BY}={handle}")
+    return [secret, manifest(SERVICE, handle, ports), manifest(NETWORK_POLICY, f"{handle}-in", policy), left]
 
 
-def turn(backend: KubernetesBackend, handle: str, place: Tenancy, port: int = 80, fence: int = 1) -> list[Any]:
+def turn(
+    backend: KubernetesBackend, handle: str, place: Tenancy, port: int = 80, fence: int = 1, rotation: int = 0
+) -> list[Any]:
     """Do what one turn of the engine asks of a backend; return what is seen."""
-    objects = rendered(handle, port)
+    objects = rendered(handle, port, rotation)
     backend.prepare(handle, place)
     backend.ensure_secrets(handle, [one for one in objects if isinstance(one, GeneratedSecret)])
     backend.apply(Wanted(handle, fence, port, objects))

@@ -20,6 +20,7 @@ from tests.cluster.played_operator import Operator
 from tests.journeys.browser import Screens, browser
 from tests.journeys.instance import Api, Instance, eventually
 from tests.journeys.test_accounts_in_browser import PASSWORD, Person
+from tests.journeys.test_in_browser import Console
 from tests.journeys.test_operator_in_browser import enroll, sign_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
@@ -63,6 +64,17 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser, instance: Instance) -> Iterator[Page]:
     made = chromium.new_context(base_url=instance.url, viewport={"width": 1440, "height": 900})
+    made.set_default_timeout(20_000)
+    yield made.new_page()
+    made.close()
+
+
+@pytest.fixture
+def plain(chromium: Browser, instance: Instance) -> Iterator[Page]:
+    """The same, without JavaScript."""
+    made = chromium.new_context(
+        base_url=instance.url, viewport={"width": 1440, "height": 900}, java_script_enabled=False
+    )
     made.set_default_timeout(20_000)
     yield made.new_page()
     made.close()
@@ -189,6 +201,7 @@ def test_from_signing_up_to_nothing_left(page: Page, instance: Instance, left: C
         page.goto(customer.service)
         customer.waits_for(state)
         customer.screens.take(page, state.lower().replace(" ", "-"))
+    expect(page.get_by_text("In the bin: only storage is billed.")).to_be_visible()
     assert left(), "a service in the bin keeps its data"
     customer.does("undelete")
     page.goto(customer.service)
@@ -196,6 +209,43 @@ def test_from_signing_up_to_nothing_left(page: Page, instance: Instance, left: C
     customer.wipes()
     eventually(lambda: not left(), within=90, what="left in the namespace")
     assert customer.problems == []
+
+
+def test_ordered_and_connected_to_without_javascript(
+    plain: Page, instance: Instance, left: Callable[[], set[str]]
+) -> None:
+    """Pages say the same when they are loaded again, and each step is a form."""
+    console = Console(plain, instance, scripted=False)
+    console.sign_in()
+    plain.goto("/catalog")
+    plain.get_by_role("link", name="PostgreSQL").first.click()
+    plain.get_by_label("Name", exact=True).fill("plain-orders")
+    plain.get_by_label("Region", exact=True).select_option(label=REGION)
+    plain.locator(f"input[name=plan][value={PLAN}]").check()
+    plain.get_by_role("button", name="Order now").click()
+    expect(plain.get_by_role("heading", name="plain-orders", exact=True, level=1)).to_be_visible()
+    expect(plain.locator(".page-meta")).to_contain_text(REGION)
+    service, said = plain.url.split("#")[0], set()
+
+    def looked_again() -> bool:
+        again = plain.get_by_role("link", name="Look again")
+        if again.count():
+            again.click()
+        said.update(re.findall(r"Waiting for [^.]+\.", plain.locator("#service_overview").inner_text()))
+        return plain.locator(".page-meta").get_by_text("Running", exact=True).is_visible()
+
+    eventually(looked_again, within=90, what="running")
+    assert said, "what is waited for"
+    console.screens.take(plain, "plain-running")
+    assert re.search(r"@\S+\.svc:5432/", console.uri())
+    console.screens.take(plain, "plain-connect")
+    plain.goto(f"{service}/connect")
+    assert Path(console.authority()).read_text().startswith("-----BEGIN CERTIFICATE-----")
+    plain.goto(f"{service}/delete")
+    plain.get_by_label(re.compile("to confirm")).fill("plain-orders")
+    plain.locator("input[name=deletion_policy][value=wipe]").check()
+    plain.locator("#deed-form button[type=submit]").last.click()
+    eventually(lambda: not left(), within=90, what="left in the namespace")
 
 
 def test_a_valkey_by_http(instance: Instance, operator: Operator, left: Callable[[], set[str]]) -> None:

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from portal.clusters.backends.kubernetes.client import Client, Refused
 from portal.clusters.models import Cluster
 from portal.core.drivers.kubernetes import NETWORK_POLICY, SECRET, SERVICE, ObjectKind
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.kubernetes_rows import cluster_row, tenancy, turn, watching
+from tests.cluster.kubernetes_rows import LEFT_BY, cluster_row, tenancy, turn, watching
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
 Eventually = Callable[..., Any]
@@ -81,19 +82,40 @@ def binding(namespace: str, role: str) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def nothing_forbidden(control_plane: ControlPlane) -> Iterator[None]:
+    """See that the account is refused nothing meanwhile, by the API server's own log."""
+    mark, user = control_plane.audit.mark(), f"system:serviceaccount:{rights.NAMESPACE}:{rights.ACCOUNT}"
+    try:
+        yield
+    finally:
+        asked = control_plane.audit.requests(since=mark, user=user)
+        assert {f"{one.verb} {one.resource}" for one in asked if one.status == 403} == set(), "it may not do this"
+
+
+def left_behind(control_plane: ControlPlane, handle: str, namespace: str) -> None:
+    """Make a volume claim as an operator leaves one behind."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    metadata = {"name": f"{handle}-data-0", "labels": {LEFT_BY: handle}}
+    path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+    control_plane.call("POST", path, {"metadata": metadata, "spec": spec})
+
+
 def test_a_service_lives_and_ends_and_is_watched_with_these_rights(
-    account: str, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+    account: str, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
     own = [SECRET, SERVICE, NETWORK_POLICY]
     monkeypatch.setattr(product, "kinds_in_use", lambda: {kind.key: kind for kind in own})
     handle, place, cluster = f"r{uuid.uuid4().hex[:11]}", tenancy(), cluster_row(account)
     backend = KubernetesBackend(cluster)
-    with watching() as woken:
+    with nothing_forbidden(control_plane), watching() as woken:
         seen = turn(backend, handle, place)
         assert {one["kind"] for one in seen} >= {"Service", "NetworkPolicy"}
-        assert backend.reveal(handle, ["admin"])["admin"]["password"]
+        password = backend.reveal(handle, ["admin"])["admin"]["password"]
+        left_behind(control_plane, handle, place.namespace)
         eventually(lambda: woken.at or len(product.Watch.objects.exclude(alive_at=None)) == len(own), within=20)
-        turn(backend, handle, place, port=81, fence=2)
+        turn(backend, handle, place, port=81, fence=2, rotation=1)
+        assert backend.reveal(handle, ["admin"])["admin"]["password"] not in ("", password)
         assert logs.tail(cluster.id, handle, since=None, until=None, limit=10) == []
         with pytest.raises(metrics.NoSource):
             metrics.read(cluster.id, handle, since=timezone.now(), until=timezone.now())

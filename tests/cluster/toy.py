@@ -14,6 +14,7 @@ from portal.core.drivers.kubernetes import (
     KEEP,
     VOLUME_CLAIM,
     ClusterSecret,
+    KubernetesDriver,
     Leftover,
     Manifest,
     Rendered,
@@ -32,7 +33,7 @@ def config_map(name: str, **data: str) -> Manifest:
     return {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": {"name": name}, "data": data}
 
 
-class KubernetesToy:
+class KubernetesToy(KubernetesDriver):
     """Ready as soon as its root object is there as asked for."""
 
     kinds = (CONFIG_MAP, VOLUME_CLAIM)
@@ -82,3 +83,4 @@ class KubernetesToy:
 
 
 TOY_ON_KUBERNETES = dataclasses.replace(TOY, drivers={**TOY.drivers, "kubernetes": KubernetesToy()})
+LONELY_TOY = dataclasses.replace(TOY_ON_KUBERNETES, slug="lonely-toy", isolation="service")  # a namespace of its own

@@ -69,6 +69,12 @@ def _other(offering: Offering, name: str) -> Any:
     return None
 
 
+def test_every_driver_has_the_defaults_of_the_vocabulary() -> None:
+    drivers = [type(driver_of(one)) for one in registry.offerings().values() if "kubernetes" in one.drivers]
+    assert drivers
+    assert [driver for driver in drivers if KubernetesDriver not in driver.__mro__] == [], "derive from it"
+
+
 @every_plan_and_version
 def test_rendering_is_pure(offering: Offering, plan: Plan, version: Version) -> None:
     view, driver = kubernetes_view(offering, plan, version, restarts=2), driver_of(offering)

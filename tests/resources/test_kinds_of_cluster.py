@@ -12,6 +12,7 @@ from django.utils import timezone
 from portal.clusters.models import Cluster, Region
 from portal.core import registry, specs
 from portal.core.actors import Actor
+from portal.core.drivers.kubernetes import KubernetesDriver
 from portal.core.errors import Problem
 from portal.core.forms import spec_form
 from portal.core.offerings import No, Offering, Yes
@@ -20,8 +21,8 @@ from portal.resources import actions
 from portal.resources.api.shapes import service_json
 from portal.resources.models import Child, Operation, Resource
 from portal.resources.presenters.children import creation_refusal
-from portal.resources.presenters.effects import bin_words
-from tests.resources.doubles import TOY, MemoryBackend, ToySpec
+from portal.resources.presenters.effects import bin_words, wipe_words
+from tests.resources.doubles import TOY, MemoryBackend, ToyDriver, ToySpec
 
 Order = Callable[..., Operation]
 SOURCE = "tests/resources"
@@ -33,11 +34,17 @@ class TwofoldSpec(ToySpec):
     helpers: int = specs.spec_field(0, title="Helpers", backends=("kubernetes",), ge=0, le=9)
 
 
+class ToyThere(ToyDriver, KubernetesDriver):
+    """The toy's driver, for a cluster that serves all it needs."""
+
+    kinds, operator = (), "Nobody"
+
+
 TWOFOLD = dataclasses.replace(
     TOY,
     slug="twofold",
     spec=TwofoldSpec,
-    drivers=dict.fromkeys(("local", "kubernetes"), TOY.drivers["local"]),
+    drivers={**TOY.drivers, "kubernetes": ToyThere()},
     capabilities=dataclasses.replace(
         TOY.capabilities,
         pitr=Yes("To any moment.", ("kubernetes",), otherwise=No("Nothing is archived.", SOURCE)),
@@ -115,11 +122,8 @@ def test_networks_are_refused_where_nothing_keeps_them(twofold: Offering, order:
     assert order("here", offering="twofold", region="local", ip_allow_list=networks).resource.ip_allow_list
 
 
-class Keeping:
-    """The toy's driver, in a cluster whose settings may name a store of backups."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(TOY.drivers["local"], name)
+class Keeping(ToyThere):
+    """The same, where settings may name a store of backups."""
 
     def keeps_backups(self, settings: Any) -> bool:
         return "store" in settings
@@ -138,11 +142,12 @@ def test_backups_are_made_and_promised_only_where_they_are_kept(
         actions.create_child(actor, row, kind)
     assert refused.value.code == "not_supported"
     assert creation_refusal(row, kind) == refused.value.detail
-    assert "backup" not in bin_words(row)
+    assert "backup" not in bin_words(row) + wipe_words(row)
     assert service_json(row)["backup"]["retention_days"] == 0
     Cluster.objects.filter(id=row.cluster_id).update(settings={"store": "here"})
     row = Resource.objects.get(id=row.id)
     assert "backup" in bin_words(row)
+    assert "backups included" in wipe_words(row)
     assert service_json(row)["backup"]["retention_days"] == row.plan.backup_retention_days > 0
     assert creation_refusal(row, kind) == ""
     assert actions.create_child(actor, row, kind).type == "backup"

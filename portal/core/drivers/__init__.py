@@ -11,7 +11,7 @@ a path or a secret:
 """
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 from portal.core.drivers.answers import (
     BatchObservation,
@@ -21,7 +21,7 @@ from portal.core.drivers.answers import (
     Observation,
     Snippet,
 )
-from portal.core.drivers.kubernetes import ObjectKind, Rendered
+from portal.core.drivers.kubernetes import KubernetesDriver, ObjectKind, Rendered
 from portal.core.drivers.units import (
     Command,
     Companion,
@@ -93,30 +93,6 @@ class LocalDriver(Protocol):
     def observe(self, view: View, state: UnitState) -> Observation: ...
 
     def connect(self, view: View) -> tuple[Connection, ...]: ...
-
-
-class KubernetesDriver(Protocol):
-    """Translates a view to manifests, and the objects that are there to conditions (``drivers.kubernetes``).
-
-    Manifests are applied in the order rendered and deleted in the reverse one, neighbours of one kind together. Pods
-    that talk to the Kubernetes API are let out to it where ``api_pods``, if a driver has it, names a label of theirs.
-    """
-
-    # All that it may render, which are watched: sold only where they are served, or those of them that
-    # ``needs(settings)`` names, where a driver has it, for a cluster of these settings.
-    # ``keeps_backups(settings)`` says, where a driver has it, whether services are backed up there.
-    kinds: tuple[ObjectKind, ...]
-    operator: str  # who serves them, with version and what else has to be there: told to operators
-
-    def render(self, view: View) -> list[Rendered]: ...
-
-    def observe(self, view: View, objects: list[dict[str, Any]]) -> Observation: ...
-
-    def connect(self, view: View) -> tuple[Connection, ...]: ...
-
-    def pods(self, handle: str) -> str:
-        """Return the label selector of the pods that serve it, for logs, events and metrics."""
-        ...
 
 
 class Batching(Protocol):

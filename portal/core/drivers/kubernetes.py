@@ -7,9 +7,11 @@ objects as last seen, without ``managedFields``; of Secrets never their data.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from portal.core.drivers.answers import Connection, Observation
 from portal.core.drivers.units import GeneratedSecret
+from portal.core.drivers.views import View
 
 Manifest = dict[str, Any]
 
@@ -66,6 +68,41 @@ class Leftover:
 
 
 Rendered = Manifest | GeneratedSecret | Leftover
+
+
+class KubernetesDriver(Protocol):
+    """Translates a view to manifests, and the objects that are there to conditions. A driver derives from it.
+
+    Manifests are applied in the order rendered and deleted in the reverse one, neighbours of one kind together.
+    """
+
+    kinds: tuple[ObjectKind, ...]  # all that it may render: watched, and within the rights of the portal's account
+    operator: str  # who serves them, with version and what else has to be there: told to operators
+    api_pods: tuple[str, ...] = ()  # keys of labels of pods that talk to the Kubernetes API: they are let out to it
+
+    def render(self, view: View) -> list[Rendered]: ...
+
+    def observe(self, view: View, objects: list[Manifest]) -> Observation: ...
+
+    def connect(self, view: View) -> tuple[Connection, ...]: ...
+
+    def pods(self, handle: str) -> str:
+        """Return the label selector of the pods that serve it, for logs, events and metrics."""
+        ...
+
+    def needs(self, settings: Mapping[str, Any]) -> tuple[ObjectKind, ...]:
+        """Return the kinds without which it is not sold in a cluster of these settings: unless it says less, all."""
+        return self.kinds
+
+    def keeps_backups(self, settings: Mapping[str, Any]) -> bool:
+        """Whether services are backed up in a cluster of these settings, where the offering has backups at all."""
+        return True
+
+
+def driver_of(drivers: Mapping[str, Any]) -> KubernetesDriver | None:
+    """Return that for Kubernetes among an offering's drivers."""
+    found: KubernetesDriver | None = drivers.get("kubernetes")
+    return found
 
 
 def secret_name(handle: str, name: str) -> str:

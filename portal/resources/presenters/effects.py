@@ -92,7 +92,14 @@ def _goes(resource: Resource, children: list[Child]) -> Iterator[Effect]:
             words = {"count": count, "what": str(kind.plural if count > 1 else kind.singular).lower()}
             text = ngettext("%(count)d %(what)s is removed with it.", "%(count)d %(what)s are removed with it.", count)
             yield Effect(text % words, kind.icon)
-    yield Effect(_("What it costs ends with the last second that it ran."), "euro")
+    yield Effect(_("Compute is no longer billed; while it is in the bin, only its storage is."), "euro")
+
+
+def wipe_words(resource: Resource) -> str:
+    """Say what removing it at once means."""
+    if keeps_backups(resource.offering, resource.cluster):
+        return _("Remove everything at once, backups included. Nobody can bring it back.")
+    return _("Remove everything at once. Nobody can bring it back.")
 
 
 def bin_words(resource: Resource) -> str:

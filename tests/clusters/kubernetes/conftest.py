@@ -8,14 +8,14 @@ import pytest
 from portal.clusters.backends.kubernetes import pods
 from portal.clusters.models import Cluster, Inventory, Region
 from portal.core import registry
-from portal.core.drivers.kubernetes import CONFIG_MAP, ObjectKind
+from portal.core.drivers.kubernetes import CONFIG_MAP, KubernetesDriver, ObjectKind
 from tests.clusters.kubernetes.played import PlayedPods
 
 HANDLE = "abcdefgh2345"
 
 
 @dataclass(frozen=True)
-class SomeDriver:
+class SomeDriver(KubernetesDriver):
     kinds: tuple[ObjectKind, ...] = (CONFIG_MAP,)
 
     def pods(self, handle: str) -> str:

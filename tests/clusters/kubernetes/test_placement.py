@@ -14,7 +14,7 @@ from portal.accounts.models import User
 from portal.clusters.models import Cluster, Region
 from portal.clusters.placement import enabled_clusters, is_served, places
 from portal.core import registry
-from portal.core.drivers.kubernetes import SECRET, ObjectKind
+from portal.core.drivers.kubernetes import SECRET, KubernetesDriver, ObjectKind
 from portal.core.offerings import Offering
 from portal.projects.models import Project
 from portal.resources.actions.checking import place
@@ -28,7 +28,7 @@ MISSING = "missing: postgresql.cnpg.io/v1/Cluster, served by CloudNativePG 1.30.
 
 
 @dataclasses.dataclass(frozen=True)
-class Driver:
+class Driver(KubernetesDriver):
     """What placement reads of a driver."""
 
     kinds: tuple[ObjectKind, ...] = (SECRET, CLUSTER)

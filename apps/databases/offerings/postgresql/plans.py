@@ -83,7 +83,7 @@ PLANS = (
         sla_percent=Decimal("99.99"),
         backup_retention_days=30,
         backends=KUBERNETES,
-        summary=_("Three large nodes in three zones, backups for a month."),
+        summary=_("Three large nodes in three zones."),
     ),
 )
 

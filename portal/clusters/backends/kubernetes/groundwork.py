@@ -20,6 +20,7 @@ from portal.core.drivers.kubernetes import (
     PROJECT_LABEL,
     Manifest,
     ObjectKind,
+    driver_of,
 )
 from portal.projects.quotas import Limits
 
@@ -147,8 +148,8 @@ def _ports(protocols: tuple[str, ...], ports: tuple[int, ...]) -> list[dict[str,
 
 def _api_pods() -> list[str]:
     """Return the keys of labels of pods that talk to the Kubernetes API, as drivers say."""
-    drivers = [offering.drivers.get("kubernetes") for offering in registry.offerings().values()]
-    return sorted({label for driver in drivers for label in getattr(driver, "api_pods", ())})
+    drivers = [driver_of(offering.drivers) for offering in registry.offerings().values()]
+    return sorted({label for driver in drivers if driver is not None for label in driver.api_pods})
 
 
 def _plain(label: str) -> str:

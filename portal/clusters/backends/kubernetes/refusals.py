@@ -19,18 +19,24 @@ _UNKNOWN_FIELD = re.compile(r"unknown field \"([^\"]+)\"|\.(\S+): field not decl
 
 
 @contextmanager
-def explained(place: Workplace, what: str) -> Iterator[None]:
-    """Around requests about ``what``, an object's kind: turn a refusal into words for the service's customer."""
+def explained(place: Workplace, what: str, *, secret: bool = False) -> Iterator[None]:
+    """Around requests about ``what``, an object's kind: turn a refusal into words for the service's customer.
+
+    ``secret``: what is sent nobody may read, and a refusal may quote it, so nothing of its words is kept.
+    """
     try:
         yield
     except Refused as error:
-        logger.warning("%s of service %s was refused: %s", what, place.handle, error.message)
+        told = f"{error.status} {error.reason} (its words may quote the secret)" if secret else error.message
+        logger.warning("%s of service %s was refused: %s", what, place.handle, told)
         if _namespace_is_away(error):
             tenancy.mistrust(place.cluster_id, place.row.namespace)
-            raise TemporaryError("The place where this service lives is being made anew; we try again.") from error
-        raise words(error, what) from error
+            away = TemporaryError("The place where this service lives is being made anew; we try again.")
+            raise away from (None if secret else error)
+        raise _unquoting(error, what) if secret else words(error, what) from (None if secret else error)
     except Stale as error:
-        raise TemporaryError(f"{what} was changed at the same moment by something else; we try again.") from error
+        changed = TemporaryError(f"{what} was changed at the same moment by something else; we try again.")
+        raise changed from (None if secret else error)
 
 
 def _namespace_is_away(error: Refused) -> bool:
@@ -64,6 +70,10 @@ def _conflict(error: Conflict, what: str) -> PermanentError:
     fields = ", ".join(cause.field.removeprefix(".") for cause in error.causes if cause.field)
     of = f" ({fields})" if fields else ""
     return PermanentError(f"Something else than this portal holds settings of {what}{of}: an operator has to look.")
+
+
+def _unquoting(error: Refused, what: str) -> PermanentError | TemporaryError:
+    return _plain(Refused(403 if error.status == 403 else 400, "", ""), what)
 
 
 def _plain(error: Refused, what: str) -> PermanentError | TemporaryError:

@@ -1,13 +1,14 @@
 """What the portal's account may do in a cluster, no more than it does: made from what drivers declare (README).
 
-``manage.py clusterrole`` prints it, ``deploy/kubernetes/clusterrole.yaml`` holds it, and a test compares the two.
+``manage.py clusterrole`` prints it for the offerings that there are. ``deploy/kubernetes/clusterrole.yaml`` holds it
+for those that its head names, and a test compares the two; whoever adds another offering changes no file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from portal.clusters.backends.kubernetes.watching import kinds_in_use
-from portal.core.drivers.kubernetes import MANAGED_BY, MANAGER, Manifest, ObjectKind
+from portal.core import registry
+from portal.core.drivers.kubernetes import MANAGED_BY, MANAGER, SECRET, Manifest, ObjectKind, driver_of
 
 NAMESPACE, ACCOUNT, FLUX = "archipel-system", "archipel", "archipel-flux"
 _OBJECTS = ("get", "list", "watch", "create", "patch", "delete")  # what is rendered, and followed
@@ -16,8 +17,16 @@ _LABELS = {"app.kubernetes.io/name": MANAGER}  # not managed-by: the account its
 Rule = dict[str, list[str]]
 
 
-def documents() -> list[Manifest]:
-    """Return all objects that a cluster gets before the portal can use it, in the order of making them."""
+def offerings() -> list[str]:
+    """Return the slugs of the offerings that run on Kubernetes."""
+    return sorted(slug for slug, offering in registry.offerings().items() if driver_of(offering.drivers))
+
+
+def documents(slugs: Collection[str] | None = None) -> list[Manifest]:
+    """Return all objects that a cluster gets before the portal can use it, in the order of making them.
+
+    ``slugs``: of the offerings that are to run there; None: all.
+    """
     return [
         _cluster_object("v1", "Namespace", NAMESPACE),
         _own("v1", "ServiceAccount", ACCOUNT),
@@ -25,18 +34,17 @@ def documents() -> list[Manifest]:
             **_own("v1", "Secret", f"{ACCOUNT}-token", {"kubernetes.io/service-account.name": ACCOUNT}),
             "type": "kubernetes.io/service-account-token",
         },
-        {**_cluster_object("rbac.authorization.k8s.io/v1", "ClusterRole", ACCOUNT), "rules": rules()},
+        {**_cluster_object("rbac.authorization.k8s.io/v1", "ClusterRole", ACCOUNT), "rules": rules(slugs)},
         {**_cluster_object("rbac.authorization.k8s.io/v1", "ClusterRole", FLUX), "rules": flux_rules()},
         _binding(),
         *_fence(),
     ]
 
 
-def rules() -> list[Rule]:
+def rules(slugs: Collection[str] | None = None) -> list[Rule]:
     """Return the rules of the portal's account, one per API group for each set of verbs."""
-    kinds = kinds_in_use().values()
     return [
-        *_of_kinds(kinds),
+        *_of_kinds(_kinds(slugs)),
         _rule("", ["secrets"], ["update"]),  # a new value where its rotation rises
         _rule("", ["namespaces", "resourcequotas", "limitranges", "serviceaccounts"], _ONCE),
         _rule("networking.k8s.io", ["networkpolicies"], [*_ONCE, "list"]),  # openings that are no longer wanted
@@ -60,6 +68,12 @@ def flux_rules() -> list[Rule]:
         _rule("batch", ["cronjobs", "jobs"], ["*"]),
         _rule("policy", ["poddisruptionbudgets"], ["*"]),
     ]
+
+
+def _kinds(slugs: Collection[str] | None) -> set[ObjectKind]:
+    """Return the kinds that the drivers of these offerings may render, and Secrets, which the backend makes."""
+    drivers = [driver_of(one.drivers) for slug, one in registry.offerings().items() if slugs is None or slug in slugs]
+    return {SECRET, *(kind for driver in drivers if driver is not None for kind in driver.kinds)}
 
 
 def _of_kinds(kinds: Iterable[ObjectKind]) -> Iterator[Rule]:

@@ -69,7 +69,7 @@ def _object_name(place: Workplace, secret: GeneratedSecret) -> str:
 
 def _have(place: Workplace, secret: GeneratedSecret) -> None:
     """Make one, or bring the one that is there up to date."""
-    with explained(place, _WHAT):
+    with explained(place, _WHAT, secret=True):
         try:
             there = place.client.create(SECRET, _manifest(place, secret, {}))
         except Conflict:

@@ -1,14 +1,16 @@
 """``manage.py clusterrole``: the portal's account in a Kubernetes cluster, with exactly the rights that it uses."""
 
+from collections.abc import Collection
 from typing import Any
 
 import yaml
 from django.core.management.base import BaseCommand
 
-from portal.clusters.backends.kubernetes.rights import documents
+from portal.clusters.backends.kubernetes.rights import documents, offerings
 
 HEAD = """\
 # The portal's account in a Kubernetes cluster. Printed by manage.py clusterrole from what the offerings declare.
+# Offerings: {offerings}
 #
 #   kubectl apply -f clusterrole.yaml
 #   token=$(kubectl -n archipel-system get secret archipel-token -o jsonpath='{.data.token}' | base64 -d)
@@ -27,6 +29,7 @@ class Command(BaseCommand):
         self.stdout.write(text(), ending="")
 
 
-def text() -> str:
-    """Return the documents as YAML."""
-    return HEAD + yaml.safe_dump_all(documents(), sort_keys=False, width=120)
+def text(slugs: Collection[str] | None = None) -> str:
+    """Return the documents as YAML, for these offerings or for all."""
+    head = HEAD.replace("{offerings}", ", ".join(offerings() if slugs is None else slugs))
+    return head + yaml.safe_dump_all(documents(slugs), sort_keys=False, width=120)

@@ -7,10 +7,10 @@ from apps.databases.offerings.postgresql import connect
 from apps.databases.offerings.postgresql.kubernetes import cluster, exposure, observe, parts, storage
 from apps.databases.offerings.postgresql.kubernetes.kinds import KINDS, OF_STORE, OPERATOR
 from portal.core.drivers import Connection, ObjectKind, Observation, View
-from portal.core.drivers.kubernetes import Rendered
+from portal.core.drivers.kubernetes import KubernetesDriver, Rendered
 
 
-class KubernetesPostgresql:
+class KubernetesPostgresql(KubernetesDriver):
     """Pure: the same view gives the same objects."""
 
     kinds: tuple[ObjectKind, ...] = KINDS

@@ -6,10 +6,10 @@ from apps.databases.offerings.valkey import connect
 from apps.databases.offerings.valkey.kubernetes import certificates, cluster, observe, users
 from apps.databases.offerings.valkey.kubernetes.kinds import KINDS, OF_CLUSTER, OPERATOR
 from portal.core.drivers import Connection, ObjectKind, Observation, View
-from portal.core.drivers.kubernetes import VOLUME_CLAIM, Leftover, Rendered
+from portal.core.drivers.kubernetes import VOLUME_CLAIM, KubernetesDriver, Leftover, Rendered
 
 
-class KubernetesValkey:
+class KubernetesValkey(KubernetesDriver):
     """Pure: the same view gives the same objects."""
 
     kinds: tuple[ObjectKind, ...] = KINDS
