@@ -69,7 +69,7 @@ class Service:
     def __init__(self, room: Supervised, handle: str, release: str, **changes: Any) -> None:
         self.room, self.driver = room, LocalPostgresql()
         self.view = view(release, handle=handle, **changes)
-        self.port = random.randrange(20000, 32000)
+        self.port = random.randrange(10000, 20000)  # below those that portals claim
         self.home = Home(room.data, handle)
         self.observation: Observation | None = None
         self._wished: object = None

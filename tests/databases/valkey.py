@@ -72,7 +72,7 @@ class ValkeyService(Service):
     def __init__(self, room: Supervised, handle: str, release: str, **changes: Any) -> None:
         self.room, self.driver = room, DRIVER  # type: ignore[assignment]
         self.view = view(release, handle=handle, **changes)
-        self.base = random.randrange(20000, 31900, 20)
+        self.base = random.randrange(10000, 19900, 20)  # below those that portals claim
         self.ports: dict[str, int] = {}
         self.home = Home(room.data, handle)
         self.observation: Observation | None = None
