@@ -10,13 +10,16 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import override_settings
 from django.utils import translation
+from pytest_django import Settings
 
+from portal.accounts import reauthentication
 from portal.core import pricing, registry
 from portal.resources import tasks
 from tests.api.doubles import FlatPricer
 from tests.matrix.world import TOY, World, build
 from tests.resources.doubles import MemoryBackend
 
+DAY = 86_400  # seconds
 STATIC = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 SURROUNDINGS: dict[str, Any] = {
     "CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "matrix"}},
@@ -59,3 +62,10 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
 def plain_frame(world: World) -> None:
     """Stand in for the frame of other tests: the world has its own, for the whole module."""
     cache.clear()
+
+
+@pytest.fixture
+def lasting_proof(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Have nobody asked again who they are: on a slow machine a module of thousands of requests outlives the limit."""
+    monkeypatch.setattr(reauthentication, "RECENT", DAY)
+    settings.ACCOUNT_REAUTHENTICATION_TIMEOUT = DAY

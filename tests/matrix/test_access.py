@@ -21,7 +21,7 @@ from tests.matrix.routes import (
 )
 from tests.matrix.world import Who, World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_proof")]
 PEOPLE = (
     "owner", "admin", "project_admin", "developer", "viewer", "billing", "auditor", "member", "stranger", "operator",
     "support", "nobody",

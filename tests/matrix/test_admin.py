@@ -13,7 +13,7 @@ from tests.matrix.routes import VERBS, in_url_table
 from tests.matrix.test_access import PEOPLE
 from tests.matrix.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_proof")]
 STAFF = ("operator", "support")
 PATHS = sorted({path for path in in_url_table() if path.startswith("admin/")})
 OF_MODEL = re.compile(r"admin/(\w+)/(\w+)/(?:<object_id>/)?(?:(add|history|delete|change)/)?")
