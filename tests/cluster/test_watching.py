@@ -25,7 +25,7 @@ CONDITION = {
 
 @pytest.fixture
 def handle() -> str:
-    return f"w{uuid.uuid4().hex[:11]}"
+    return f"w{uuid.uuid4().hex[:10]}1"  # some tests have a second one, which ends with 2
 
 
 @pytest.fixture

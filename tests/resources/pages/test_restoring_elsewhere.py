@@ -11,10 +11,11 @@ from portal.core import registry
 from portal.core.offerings import No, Yes
 from portal.resources.models import Child, Resource
 from tests.resources.pages.conftest import OBSERVED
+from tests.resources.test_kinds_of_cluster import ToyThere
 
 ARCHIVED = dataclasses.replace(
     OBSERVED,
-    drivers=dict.fromkeys(("local", "kubernetes"), OBSERVED.drivers["local"]),
+    drivers={**OBSERVED.drivers, "kubernetes": ToyThere()},
     capabilities=dataclasses.replace(
         OBSERVED.capabilities, pitr=Yes("Any.", ("kubernetes",), otherwise=No("Nothing is archived.", "tests"))
     ),
