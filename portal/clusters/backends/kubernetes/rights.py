@@ -7,8 +7,9 @@ for those that its head names, and a test compares the two; whoever adds another
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from portal.clusters.backends.kubernetes.watching import kinds_in_use
 from portal.core import registry
-from portal.core.drivers.kubernetes import MANAGED_BY, MANAGER, SECRET, Manifest, ObjectKind, driver_of
+from portal.core.drivers.kubernetes import MANAGED_BY, MANAGER, Manifest, ObjectKind, driver_of
 
 NAMESPACE, ACCOUNT, FLUX = "archipel-system", "archipel", "archipel-flux"
 _OBJECTS = ("get", "list", "watch", "create", "patch", "delete")  # what is rendered, and followed
@@ -44,7 +45,7 @@ def documents(slugs: Collection[str] | None = None) -> list[Manifest]:
 def rules(slugs: Collection[str] | None = None) -> list[Rule]:
     """Return the rules of the portal's account, one per API group for each set of verbs."""
     return [
-        *_of_kinds(_kinds(slugs)),
+        *_of_kinds(kinds_in_use(slugs).values()),
         _rule("", ["secrets"], ["update"]),  # a new value where its rotation rises
         _rule("", ["namespaces", "resourcequotas", "limitranges", "serviceaccounts"], _ONCE),
         _rule("networking.k8s.io", ["networkpolicies"], [*_ONCE, "list"]),  # openings that are no longer wanted
@@ -68,12 +69,6 @@ def flux_rules() -> list[Rule]:
         _rule("batch", ["cronjobs", "jobs"], ["*"]),
         _rule("policy", ["poddisruptionbudgets"], ["*"]),
     ]
-
-
-def _kinds(slugs: Collection[str] | None) -> set[ObjectKind]:
-    """Return the kinds that the drivers of these offerings may render, and Secrets, which the backend makes."""
-    drivers = [driver_of(one.drivers) for slug, one in registry.offerings().items() if slugs is None or slug in slugs]
-    return {SECRET, *(kind for driver in drivers if driver is not None for kind in driver.kinds)}
 
 
 def _of_kinds(kinds: Iterable[ObjectKind]) -> Iterator[Rule]:

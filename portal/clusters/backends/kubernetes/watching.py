@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
@@ -19,7 +19,7 @@ from portal.clusters.backends.kubernetes.following import Connected, Follower, L
 from portal.clusters.models import Cluster, Watch
 from portal.clusters.placement import is_served
 from portal.core import registry
-from portal.core.drivers.kubernetes import SECRET, ObjectKind
+from portal.core.drivers.kubernetes import SECRET, ObjectKind, driver_of
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # between two looks at which clusters and kinds there are
@@ -31,11 +31,11 @@ Wake = Callable[[str], None]
 Place = tuple[uuid.UUID, str]
 
 
-def kinds_in_use() -> dict[str, ObjectKind]:
-    """Return by key all kinds that some offering's driver may render, and Secrets, which the backend makes."""
-    drivers = [offering.drivers.get("kubernetes") for offering in registry.offerings().values()]
-    kinds = {kind.key: kind for driver in drivers if driver is not None for kind in getattr(driver, "kinds", ())}
-    return {SECRET.key: SECRET, **kinds}
+def kinds_in_use(slugs: Collection[str] | None = None) -> dict[str, ObjectKind]:
+    """Return by key the kinds that drivers of these offerings (None: all) may render; Secrets are the backend's own."""
+    offerings = [one for slug, one in registry.offerings().items() if slugs is None or slug in slugs]
+    drivers = [driver for one in offerings if (driver := driver_of(one.drivers))]
+    return {SECRET.key: SECRET, **{kind.key: kind for driver in drivers for kind in driver.kinds}}
 
 
 def served(cluster: Cluster, kinds: Iterable[ObjectKind]) -> list[ObjectKind]:
