@@ -237,13 +237,13 @@ def test_a_preparation_that_fails_is_tried_again_and_says_why(
 ) -> None:
     again = "test -e {{dir}}/tried || { touch {{dir}}/tried; echo no master >&2; exit 1; }"
     flaky = Command("copy the data", ("/bin/sh", "-c", again))
-    seen = supervised.data / "woken"
+    woken = supervised.data / "woken"
     supervised.wish(HANDLE, make(companion("copy", prepare=(flaky,))), **ports)
     supervised.eventually(
         lambda: supervised.state(HANDLE).reason == "PrepareFailed" or supervised.state(HANDLE).ready, "it says why"
     )
     supervised.until_ready(HANDLE)
-    assert seen.exists()
+    supervised.eventually(woken.exists, "the engine room is told")
     assert "no master" in (Home(supervised.data, HANDLE).log / "runs.log").read_text()
 
 
