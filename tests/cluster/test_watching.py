@@ -43,7 +43,7 @@ def service(handle: str, port: int = 80) -> dict[str, Any]:
 
 
 def is_followed(cluster: Cluster) -> bool:
-    return seen.is_watched(cluster.id, [SECRET, SERVICE], timezone.now())
+    return seen.watched(cluster.id, timezone.now()) >= {SECRET.key, SERVICE.key}
 
 
 def patch(control_plane: ControlPlane, name: str, body: Any, path: str = "") -> None:
@@ -155,7 +155,7 @@ def test_a_dead_cluster_beside_it_costs_the_living_one_nothing(
         began = time.monotonic()
         control_plane.call("POST", SERVICES, service(handle))
         assert eventually(lambda: woken.since(handle, began), within=5) < 1.0
-        assert not seen.is_watched(dead.id, [SERVICE], timezone.now())
+        assert SERVICE.key not in seen.watched(dead.id, timezone.now())
     control_plane.call("DELETE", f"{SERVICES}/{handle}")
 
 

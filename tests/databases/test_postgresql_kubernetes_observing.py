@@ -1,6 +1,7 @@
 """What a customer reads of a PostgreSQL on Kubernetes, from what CloudNativePG says of it."""
 
 import dataclasses
+import datetime
 from typing import Any
 
 import pytest
@@ -55,6 +56,15 @@ def test_anything_short_of_that_is_not_ready_yet(short: dict[str, Any]) -> None:
     assert conditions_of(seen)["Ready"] == "False"
     assert not seen.settled
     assert message_of(seen)
+
+
+def test_a_new_one_has_no_old_status_so_it_is_settled_in_the_turn_after_the_operators_answer() -> None:
+    view = on_kubernetes()
+    first = DRIVER.observe(view, there(view))
+    assert conditions_of(first)["Ready"] == "True"
+    assert (first.settled, first.due_in) == (False, datetime.timedelta(0)), "it is rendered anew, now as one with data"
+    assert looked(view, there(view), times=2).settled
+    assert DRIVER.observe(view, there(view, {})).due_in is None, "the watch tells"
 
 
 def test_right_after_a_write_the_old_status_is_not_believed() -> None:

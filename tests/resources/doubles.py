@@ -285,6 +285,9 @@ class MemoryBackend:
         self._answer()
         return self.states.get(handle, UnitState(Phase.QUEUED))
 
+    def patience(self) -> datetime.timedelta:
+        return datetime.timedelta(seconds=2)
+
     def delete(self, handle: str, *, fence: int) -> None:
         self._answer()
         if self.obey:

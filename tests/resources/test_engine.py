@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from portal.clusters.models import Cluster
@@ -74,17 +75,30 @@ def test_a_lost_lease_writes_nothing(running: Resource) -> None:
     fast = claim.take(running.id)
     assert fast is not None
     assert fast.resource.fence > slow.resource.fence
-    assert claim.write(slow, {"failures": 7}, due=None) is False
-    assert claim.write(fast, {"failures": 1}, due=None) is True
+    with transaction.atomic():
+        assert claim.hold(slow) is None
+        row = claim.hold(fast)
+        assert row is not None
+        claim.write(slow, row, {"failures": 7}, due=None)
+        assert claim.write(fast, row, {"failures": 1}, due=None) is False
     running.refresh_from_db()
     assert running.failures == 1
+    assert running.next_reconcile_at is None
+
+
+def ended(held: claim.Claim) -> bool:
+    """End a turn that has found nothing to do."""
+    with transaction.atomic():
+        row = claim.hold(held)
+        assert row is not None
+        return claim.write(held, row, {}, due=None)
 
 
 def test_a_wake_during_a_turn_is_not_lost(running: Resource) -> None:
     held = claim.take(running.id)
     assert held is not None
     claim.wake(handle=running.handle)
-    assert claim.write(held, {}, due=None)
+    assert ended(held)
     running.refresh_from_db()
     assert running.next_reconcile_at is not None
     assert running.next_reconcile_at <= timezone.now()
@@ -94,7 +108,7 @@ def test_a_new_generation_during_a_turn_keeps_the_service_due(running: Resource,
     held = claim.take(running.id)
     assert held is not None
     actions.edit(actor, running, changes=actions.Edit(spec={"greeting": "moin"}))
-    assert claim.write(held, {}, due=None)
+    assert ended(held)
     running.refresh_from_db()
     assert running.next_reconcile_at is not None
     assert turn(running).observed_generation == 2

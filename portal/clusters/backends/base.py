@@ -79,6 +79,10 @@ class Backend(Protocol):
         """Return the state as last seen (``UnitState``; the list of objects)."""
         ...
 
+    def patience(self) -> datetime.timedelta:
+        """Return how long a service that is on its way waits for news of what was just read, in case none comes."""
+        ...
+
     def delete(self, handle: str, *, fence: int) -> None:
         """Ask for everything of this service to be taken away, data and artifacts included."""
         ...

@@ -52,7 +52,11 @@ class BatchObservation:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the driver makes of a backend's state. ``due_in`` None means: a settled service, look again at the sweep."""
+    """What the driver makes of a backend's state.
+
+    ``due_in``: when to look again although the backend tells of nothing; None leaves that to the backend, and a settled
+    service to the sweep.
+    """
 
     conditions: tuple[Condition, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import F, Q
 from django.utils import timezone
 
 from portal.core.errors import UnreachableError
@@ -56,21 +56,17 @@ def hold(claim: Claim) -> Resource | None:
     return rows.filter(id=claim.resource.id, lease_token=claim.token).first()
 
 
-def write(claim: Claim, fields: dict[str, Any], *, due: datetime.datetime | None) -> bool:
-    """Write the end of a turn and give the lease back. Return False where the claim was lost: nothing is written.
+def write(claim: Claim, held: Resource, fields: dict[str, Any], *, due: datetime.datetime | None) -> bool:
+    """Write the end of a turn and give the lease back; return whether another turn is due at once.
 
-    The due time stays "now" where a new generation or a wake has come in meanwhile.
+    ``held`` is the row as ``hold`` has locked it: where a new generation or a wake has come in meanwhile, it is due.
     """
-    untouched = When(generation=claim.resource.generation, next_reconcile_at=claim.until, then=Value(due))
-    rows = Resource.objects.filter(id=claim.resource.id, lease_token=claim.token)
-    written = rows.update(
-        **fields,
-        lease_token=None,
-        lease_until=None,
-        next_reconcile_at=Case(untouched, default=Value(timezone.now())),
-        updated_at=timezone.now(),
-    )
-    return bool(written)
+    now = timezone.now()
+    untouched = (held.generation, held.next_reconcile_at) == (claim.resource.generation, claim.until)
+    due = due if untouched else now
+    rows = Resource.objects.filter(id=held.id, lease_token=claim.token)
+    rows.update(**fields, lease_token=None, lease_until=None, next_reconcile_at=due, updated_at=now)
+    return due is not None and due <= now
 
 
 def wake_users(resource: Resource) -> None:

@@ -76,7 +76,7 @@ def _work(turn: Turn, now: datetime.datetime) -> None:
     turn.running = deletion.wants_running(resource, turn.children)
     seen = view.build(resource, turn.children, running=turn.running)
     turn.observation = _drive(resource, seen, backend)
-    turn.due_in = _due(turn.observation)
+    turn.due_in = _due(turn.observation, backend)
 
 
 def _drive(resource: Resource, seen: View, backend: Backend) -> Observation:
@@ -97,10 +97,10 @@ def secrets_of(rendered: Any) -> tuple[GeneratedSecret, ...]:
     return tuple(item for item in rendered if isinstance(item, GeneratedSecret))
 
 
-def _due(observation: Observation) -> datetime.timedelta | None:
+def _due(observation: Observation, backend: Backend) -> datetime.timedelta | None:
     if observation.due_in is not None:
         return observation.due_in
-    return None if observation.settled else SOON
+    return None if observation.settled else backend.patience()
 
 
 def _fail(turn: Turn, reason: str, message: str, due_in: datetime.timedelta | None) -> None:
@@ -139,12 +139,11 @@ def _finish(held: claim.Claim, turn: Turn) -> bool:
         still_open = bookkeeping.operations(seen)
         due_in = _next(turn, resource, waited_for=bool(still_open or gone))  # what is gone is not to be asked for
         due = None if due_in is None else now + due_in
-        claim.write(held, fields, due=bookkeeping.earliest(due, resource, still_open, now))
+        moved = claim.write(held, resource, fields, due=bookkeeping.earliest(due, resource, still_open, now))
         bookkeeping.note_change(resource, before)
         parts.follow(resource, now)
         if _as_users_see(resource) != shown:
             transaction.on_commit(lambda: claim.wake_users(resource))  # with no lock held: they may use each other
-    moved = Resource.objects.filter(id=resource.id, next_reconcile_at__lte=timezone.now()).exists()
     return moved and not turn.failed
 
 

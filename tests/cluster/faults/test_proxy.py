@@ -101,7 +101,7 @@ def test_watches_that_are_cut_miss_nothing(
     with in_front_of(site.control_plane, faults) as proxy:
         behind(site, proxy.port)
         with watching() as woken:
-            eventually(lambda: seen.is_watched(site.cluster.id, KINDS, timezone.now()), within=60)
+            eventually(lambda: seen.watched(site.cluster.id, timezone.now()) >= {kind.key for kind in KINDS}, within=60)
             rows = [site.order(f"box-{number}") for number in range(SERVICES)]
             for row in rows:
                 _work(row)

@@ -5,12 +5,10 @@ again by the next turn, which finds an object that was made already and takes it
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-
-from django.db import transaction
+from dataclasses import dataclass
 
 from portal.clusters.backends.base import Wanted
-from portal.clusters.backends.kubernetes import pruning, seen
+from portal.clusters.backends.kubernetes import pruning
 from portal.clusters.backends.kubernetes.client import Stale
 from portal.clusters.backends.kubernetes.entries import Entry, digest_of, dump, is_going, is_ours, load
 from portal.clusters.backends.kubernetes.place import Workplace
@@ -41,7 +39,6 @@ class Work:
     place: Workplace
     asked: list[Asked]
     others: list[Entry]  # that are no longer rendered
-    answers: list[tuple[ObjectKind, Manifest]] = field(default_factory=list)
 
     @property
     def entries(self) -> list[Entry]:
@@ -62,7 +59,7 @@ def apply(place: Workplace, wanted: Wanted) -> None:
         work.others = pruning.prune(place, work.others)
         pruning.prune_secrets(place, _secrets(wanted.rendered), all_gone=all(entry.keep for entry in work.others))
     finally:
-        if work.answers or dump(work.entries) != before:
+        if place.has_answers or dump(work.entries) != before:
             _write(work, wanted.fence)
     if waiting:
         raise TemporaryError(f"{waiting[0].kind.kind} is still being taken away; it is made anew after that.")
@@ -143,17 +140,13 @@ def _write_ahead(work: Work, wanted: Wanted) -> bool:
 
 
 def _write(work: Work, fence: int) -> None:
-    """Write what was answered, the objects first, in one transaction: with them gone, all is asked again."""
+    """Write what was answered, the objects first: where the lines are lost, all is asked again."""
     place, row = work.place, work.place.row
-    with transaction.atomic():
-        by_kind: dict[ObjectKind, list[tuple[str, Manifest]]] = {}
-        for kind, answer in work.answers:
-            by_kind.setdefault(kind, []).append((place.handle, answer))
-        for kind, answers in by_kind.items():
-            seen.note_all(place.cluster_id, kind, answers)
-        row.entries = dump(work.entries)
-        row.digest = digest_of([one.digest for one in work.asked]) if _is_all_applied(work) else ""
-        Inventory.objects.filter(pk=row.pk, fence=fence).update(entries=row.entries, digest=row.digest)
+    place.keep_answers()
+    row.entries = dump(work.entries)
+    row.digest = digest_of([one.digest for one in work.asked]) if _is_all_applied(work) else ""
+    rows = Inventory.objects.filter(pk=row.pk, fence=fence)
+    rows.update(entries=row.entries, secrets=row.secrets, digest=row.digest)
 
 
 def _is_all_applied(work: Work) -> bool:
@@ -184,7 +177,7 @@ def _send_all(work: Work) -> list[Entry]:
             refusals.append(refusal)
             continue
         entry.take(answer, one.digest)
-        work.answers.append((entry.kind, answer))
+        work.place.answered(entry.kind, answer)
     if refusals:
         raise refusals[0]
     return waiting
@@ -207,7 +200,7 @@ def _is_still_going(place: Workplace, entry: Entry) -> bool:
     if is_going(there):
         return True
     if there is None:
-        seen.missing(place.cluster_id, entry.kind, place.namespace(entry.kind), entry.name)
+        place.missing(entry.kind, entry.name)
         entry.uid = ""
     entry.leaving = ""
     return False

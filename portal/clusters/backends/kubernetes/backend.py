@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from portal.clusters.backends.base import LogLine, Series, Tenancy, Wanted
 from portal.clusters.backends.kubernetes import applying, deleting, discovery, logs, metrics, seen
+from portal.clusters.backends.kubernetes.breaker import LOOK
 from portal.clusters.backends.kubernetes.client import Client
 from portal.clusters.backends.kubernetes.clients import client_of_turns
 from portal.clusters.backends.kubernetes.entries import Entry, load
@@ -22,6 +24,8 @@ from portal.core.drivers import GeneratedSecret
 from portal.core.drivers.kubernetes import SECRET, Manifest, secret_name
 from portal.core.errors import PermanentError
 
+IN_CASE = datetime.timedelta(seconds=60)  # the watch tells of what moves, unless it ended between its note and its word
+UNWATCHED = datetime.timedelta(seconds=20)
 _DELETED = "This service was deleted."
 _NO_DOCUMENTS = "Services of this kind can't be run on Kubernetes: their parts are kept as one document."
 
@@ -41,6 +45,8 @@ class KubernetesBackend:
         self._cluster_id: uuid.UUID = cluster.id
         self._given = client
         self._turn = threading.local()  # the place that ``prepare`` has read, for the rest of the turn
+        self._watched: frozenset[str] = frozenset()
+        self._looked_at = float("-inf")  # monotonic seconds, when that was last read
 
     @property
     def _client(self) -> Client:
@@ -107,15 +113,24 @@ class KubernetesBackend:
     def read(self, handle: str) -> list[Manifest]:
         """Return the objects as last seen; where the watch can't be relied on, the API server is asked for each."""
         place = self._place_of_turn(handle)
-        self._turn.place = None
+        self._turn.place, self._turn.is_watched = None, False
         if place is None:
             return []
         entries = load(place.row.entries)
         entries += [Entry(SECRET, secret_name(handle, name)) for name in place.row.secrets]
-        if not seen.is_watched(self._cluster_id, {entry.kind for entry in entries}, timezone.now()):
+        self._turn.is_watched = self._is_watched({entry.kind.key for entry in entries})
+        if not self._turn.is_watched:
             for entry in entries:
                 _look(place, entry)
-        return seen.objects(self._cluster_id, handle)
+        return list(place.living.values())
+
+    def _is_watched(self, kinds: set[str]) -> bool:
+        if time.monotonic() - self._looked_at > LOOK:
+            self._watched, self._looked_at = seen.watched(self._cluster_id, timezone.now()), time.monotonic()
+        return kinds <= self._watched
+
+    def patience(self) -> datetime.timedelta:
+        return IN_CASE if getattr(self._turn, "is_watched", False) else UNWATCHED
 
     def leftovers(self, handle: str) -> list[str]:
         place = self._place(handle)
@@ -150,10 +165,9 @@ class KubernetesBackend:
 
 def _look(place: Workplace, entry: Entry) -> None:
     """Ask for one object and note the answer."""
-    namespace = place.namespace(entry.kind)
     with explained(place, entry.kind.kind):
-        there = place.client.get(entry.kind, namespace, entry.name)
+        there = place.client.get(entry.kind, place.namespace(entry.kind), entry.name)
     if there is None:
-        seen.missing(place.cluster_id, entry.kind, namespace, entry.name)
+        place.missing(entry.kind, entry.name)
     else:
-        seen.note(place.cluster_id, place.handle, entry.kind, there)
+        place.note(entry.kind, there)

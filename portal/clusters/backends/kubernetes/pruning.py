@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from django.utils import timezone
 
-from portal.clusters.backends.kubernetes import seen
 from portal.clusters.backends.kubernetes.entries import Entry, is_going, is_ours
 from portal.clusters.backends.kubernetes.place import Workplace
 from portal.clusters.backends.kubernetes.refusals import explained
@@ -33,9 +32,9 @@ def take_away(place: Workplace, entry: Entry) -> bool:
                 there = client.get(entry.kind, namespace, entry.name)
             if there is not None and there["metadata"]["uid"] == uid:
                 entry.uid, entry.leaving = uid, entry.leaving or timezone.now().isoformat()
-                seen.note(place.cluster_id, place.handle, entry.kind, there)
+                place.note(entry.kind, there)
                 return False
-    seen.missing(place.cluster_id, entry.kind, namespace, entry.name)
+    place.missing(entry.kind, entry.name)
     return True
 
 

@@ -8,7 +8,6 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from portal.clusters.backends.kubernetes import seen
 from portal.clusters.backends.kubernetes.client import Conflict
 from portal.clusters.backends.kubernetes.entries import digest_of, is_going, is_ours
 from portal.clusters.backends.kubernetes.place import Workplace
@@ -32,14 +31,9 @@ def ensure(place: Workplace, wanted: Iterable[GeneratedSecret]) -> None:
     missing = [one for one in asked if place.row.secrets.get(one.name) != _mark(place, one) or not _is_seen(place, one)]
     if unknown := {one.name: None for one in missing if one.name not in place.row.secrets}:
         remember(place.row, {**place.row.secrets, **unknown})
-    made = {}
-    try:
-        for secret in missing:
-            _have(place, secret)
-            made[secret.name] = _mark(place, secret)
-    finally:
-        if made:
-            remember(place.row, {**place.row.secrets, **made})
+    for secret in missing:
+        place.answered(SECRET, _have(place, secret))
+        place.row.secrets[secret.name] = _mark(place, secret)  # written with the objects' answers
 
 
 def remember(row: Inventory, made: Mapping[str, Any]) -> None:
@@ -67,14 +61,13 @@ def _object_name(place: Workplace, secret: GeneratedSecret) -> str:
     return secret_name(place.handle, secret.name)
 
 
-def _have(place: Workplace, secret: GeneratedSecret) -> None:
-    """Make one, or bring the one that is there up to date."""
+def _have(place: Workplace, secret: GeneratedSecret) -> Manifest:
+    """Make one, or bring the one that is there up to date; return it."""
     with explained(place, _WHAT, secret=True):
         try:
-            there = place.client.create(SECRET, _manifest(place, secret, {}))
+            return place.client.create(SECRET, _manifest(place, secret, {}))
         except Conflict:
-            there = _brought_up(place, secret)
-    seen.note(place.cluster_id, place.handle, SECRET, there)
+            return _brought_up(place, secret)
 
 
 def _brought_up(place: Workplace, secret: GeneratedSecret) -> Manifest:

@@ -7,7 +7,7 @@ workers may write in any order. Resource versions of one kind are numbers that r
 import datetime
 import json
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db import connection
@@ -40,17 +40,17 @@ def note(cluster_id: uuid.UUID, handle: str, kind: ObjectKind, told: Manifest, *
 
     ``gone`` says that it was told as deleted. Of a Secret only what is not secret is kept.
     """
-    return bool(note_all(cluster_id, kind, [(handle, told)], gone=gone))
+    return bool(note_all(cluster_id, [(kind, handle, told)], gone=gone))
 
 
 def note_all(
-    cluster_id: uuid.UUID, kind: ObjectKind, told: Sequence[tuple[str, Manifest]], *, gone: bool = False
+    cluster_id: uuid.UUID, told: Sequence[tuple[ObjectKind, str, Manifest]], *, gone: bool = False
 ) -> set[str]:
-    """Keep different objects of a kind, each with its service's handle. Return the handles that some are news for."""
+    """Keep different objects, each with its service's handle. Return the handles that some are news for."""
     now, news = timezone.now(), set()
     for start in range(0, len(told), AT_ONCE):
         batch = told[start : start + AT_ONCE]
-        values = [value for handle, one in batch for value in _row(cluster_id, handle, kind, one, gone, now)]
+        values = [value for kind, handle, one in batch for value in _row(cluster_id, handle, kind, one, gone, now)]
         with connection.cursor() as cursor:
             cursor.execute(_INSERT + ", ".join([_ROW] * len(batch)) + _NEWER, values)
             news |= {handle for (handle,) in cursor.fetchall()}
@@ -106,11 +106,10 @@ def objects(cluster_id: uuid.UUID, handle: str) -> list[Manifest]:
     return list(rows.order_by("kind", "namespace", "name").values_list("content", flat=True))
 
 
-def is_watched(cluster_id: uuid.UUID, kinds: Iterable[ObjectKind], now: datetime.datetime) -> bool:
-    """Whether what was seen of all these kinds can be relied on: their watches are connected."""
-    keys = {kind.key for kind in kinds}
-    alive = Watch.objects.filter(cluster_id=cluster_id, kind__in=keys, alive_at__gt=now - FRESH)
-    return alive.count() == len(keys)
+def watched(cluster_id: uuid.UUID, now: datetime.datetime) -> frozenset[str]:
+    """Return the keys of the kinds of which what was seen can be relied on: their watches are connected."""
+    alive = Watch.objects.filter(cluster_id=cluster_id, alive_at__gt=now - FRESH)
+    return frozenset(alive.values_list("kind", flat=True))
 
 
 def forget(cluster_id: uuid.UUID, handle: str) -> None:

@@ -142,7 +142,7 @@ class Watching:
                 if int(version) < int(row.resource_version or 0):  # put back from a backup: its numbers begin again
                     seen.forget_kind(cluster_id, kind)
             case Noted(objects=objects, gone=gone, version=version):
-                self._news(seen.note_all(cluster_id, kind, objects, gone=gone))
+                self._news(seen.note_all(cluster_id, [(kind, *one) for one in objects], gone=gone))
                 row.resource_version = version or row.resource_version
             case Listed(names=names, version=version):
                 self._news(seen.missing_from_list(cluster_id, kind, names, int(version)))

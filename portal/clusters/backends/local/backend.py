@@ -21,6 +21,7 @@ from portal.clusters.models import Cluster
 from portal.core.drivers import GeneratedSecret, Phase, Unit, UnitState
 from portal.core.errors import PermanentError, TemporaryError
 
+IN_CASE = datetime.timedelta(seconds=2)  # the supervisor tells what it sees, unless its word got lost
 _COMPANION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -116,6 +117,9 @@ class LocalBackend:
             disk_bytes=int(sample.get("disk_bytes", 0)),
             memory_bytes=int(sample.get("memory_bytes", 0)),
         )
+
+    def patience(self) -> datetime.timedelta:
+        return IN_CASE
 
     def leftovers(self, handle: str) -> list[str]:
         """Name what is left; ports are given back here once nothing can be listening on them."""

@@ -2,7 +2,7 @@
 
 A ``Cluster`` tells no ``observedGeneration``. So a status counts for what is asked once everything in it that can be
 compared agrees (nodes, image, primary, hibernation), and the object has been looked at ``LOOKS`` times as it is asked
-for now: right after a write the old status still says healthy.
+for now: right after a write the old status still says healthy. A new object has no old status.
 """
 
 import datetime
@@ -21,7 +21,7 @@ from portal.core.drivers.kubernetes import Manifest, condition, find
 
 LOOKS = 3
 AGAIN = datetime.timedelta(seconds=4)  # between looks at a status that may be an old one
-IN_CASE = datetime.timedelta(seconds=20)  # on the way the watch tells of changes, unless its word got lost
+AT_ONCE = datetime.timedelta(0)
 WORDS = 200  # characters of the operator's own text in a message
 
 
@@ -37,15 +37,23 @@ def observe(view: View, objects: list[Manifest]) -> Observation:
     looked = _looked(view, seen)
     usable = _usable(view, objects, parts)
     conditions = _conditions(view, seen, usable)
+    facts = _facts(view, seen, objects, looked, usable)
     settled = _is_settled(view, seen, objects, looked) and all(part.state != "pending" for part in parts.values())
     return Observation(
         conditions=tuple(conditions),
-        facts=_facts(view, seen, objects, looked, usable),
+        facts=facts,
         endpoints=_endpoints(view, seen, objects),
         children=parts,
         settled=settled,
-        due_in=None if settled else AGAIN if _is_healthy(view, seen) else IN_CASE,
+        due_in=None if settled else _due_in(view, seen, facts),
     )
+
+
+def _due_in(view: View, seen: Manifest | None, facts: Mapping[str, Any]) -> datetime.timedelta | None:
+    """Return when to look again at what is not settled; None: as soon as the watch tells."""
+    if "release" in facts and not was_ready(view):
+        return AT_ONCE
+    return AGAIN if _is_healthy(view, seen) else None
 
 
 def _status(seen: Manifest | None) -> dict[str, Any]:
@@ -101,7 +109,8 @@ def _looked(view: View, seen: Manifest | None) -> dict[str, Any]:
     mark = f"{meta.get('generation', 0)}/{annotations.get(HIBERNATION)}/{annotations.get(RESTARTED_AT)}"
     before = view.facts.get("looked") or {}
     looks = before.get("looks", 0) + 1 if before.get("mark") == mark and _status(seen) else 1
-    return {"mark": mark, "looks": min(looks, LOOKS)}
+    is_new = not was_ready(view) and meta.get("generation") == 1 and RESTARTED_AT not in annotations
+    return {"mark": mark, "looks": LOOKS if is_new else min(looks, LOOKS)}
 
 
 # ---- conditions ------------------------------------------------------------------------------------------------------

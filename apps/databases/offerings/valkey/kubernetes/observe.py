@@ -3,7 +3,6 @@
 Only the conditions of a ``ValkeyCluster`` tell an ``observedGeneration``: ``state`` alone may be about an older wish.
 """
 
-import datetime
 from typing import Any
 
 from apps.databases.offerings.valkey.kubernetes import cluster
@@ -13,7 +12,6 @@ from portal.core.conditions import Condition, Status, not_ready, ready
 from portal.core.drivers import ChildObservation, ChildView, Endpoint, Observation, View
 from portal.core.drivers.kubernetes import Manifest, condition, find, is_current
 
-IN_CASE = datetime.timedelta(seconds=20)  # on the way the watch tells of changes, unless its word got lost
 NO_BACKUPS = "Services in this region have no backups: the operator makes none. Copy the keys with valkey-cli --rdb."
 _WORDS = 200  # characters of the operator's own text in a message
 _ON_THE_WAY = {
@@ -35,7 +33,6 @@ def observe(view: View, objects: list[Manifest]) -> Observation:
         endpoints=_endpoints(view, seen),
         children={child.id: _child(view, child, seen, is_ready=is_ready) for child in view.children},
         settled=settled,
-        due_in=None if settled else IN_CASE,
     )
 
 
