@@ -9,13 +9,21 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Q
+from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from portal.core.errors import UnreachableError
 from portal.resources.models import Resource
 from portal.resources.querysets import LEASE, LONGEST_LEASE, SKEW
 
+# As SQL, since every turn asks these: composing them anew took a tenth of a turn's time.
+_TAKE = """
+UPDATE resources_resource
+   SET lease_token = %(token)s, lease_until = %(until)s, next_reconcile_at = %(until)s, fence = fence + 1
+ WHERE id = %(id)s AND purged_at IS NULL AND (NOT %(only_due)s OR next_reconcile_at <= %(now)s)
+   AND (lease_until IS NULL OR lease_until <= %(now)s OR lease_until > %(too_late)s)"""
+_HOLD = "SELECT * FROM resources_resource WHERE id = %s AND lease_token = %s FOR NO KEY UPDATE"
 # No turn puts off longer what is not in the bin, unless for an operation's deadline: looking early does no harm.
 FURTHEST = datetime.timedelta(minutes=7)
 
@@ -37,12 +45,11 @@ def take(resource_id: uuid.UUID, *, only_due: bool = False) -> Claim | None:
     """
     now = timezone.now()
     token, until = uuid.uuid4(), now + LEASE
-    free = Q(lease_until=None) | Q(lease_until__lte=now) | Q(lease_until__gt=now + LONGEST_LEASE)
-    rows = Resource.objects.filter(free, id=resource_id, purged_at=None)
-    if only_due:
-        rows = rows.filter(next_reconcile_at__lte=now)
-    if not rows.update(lease_token=token, lease_until=until, next_reconcile_at=until, fence=F("fence") + 1):
-        return None
+    asked: dict[str, Any] = {"token": token, "until": until, "now": now, "too_late": now + LONGEST_LEASE}
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {**asked, "id": resource_id, "only_due": only_due})
+        if not cursor.rowcount:
+            return None
     resource = Resource.objects.select_related("project", "region", "cluster").get(id=resource_id)
     return Claim(resource, token, until, now)
 
@@ -52,8 +59,7 @@ def hold(claim: Claim) -> Resource | None:
 
     What people have asked for meanwhile is kept, and as actions lock the service before its parts, so does the engine.
     """
-    rows = Resource.objects.select_for_update(no_key=True)
-    return rows.filter(id=claim.resource.id, lease_token=claim.token).first()
+    return next(iter(Resource.objects.raw(_HOLD, [claim.resource.id, claim.token])), None)
 
 
 def write(claim: Claim, held: Resource, fields: dict[str, Any], *, due: datetime.datetime | None) -> bool:
