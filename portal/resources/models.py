@@ -194,6 +194,10 @@ class Resource(models.Model):
         return self.observed_generation >= self.generation
 
     @property
+    def is_usable(self) -> bool:
+        return self.health in ("healthy", "degraded")
+
+    @property
     def in_bin(self) -> bool:
         return self.deleted_at is not None and self.purged_at is None
 

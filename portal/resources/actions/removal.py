@@ -93,7 +93,7 @@ def _final_backup(resource: Resource) -> None:
     """Ask for a last backup where the offering has them and the service is able to make one."""
     offering = registry.offering(resource.offering_slug)
     kind = offering.child("backups") if offering else None
-    if offering is None or kind is None or resource.health not in ("healthy", "degraded"):
+    if offering is None or kind is None or not resource.is_usable:
         return
     if not keeps_backups(offering, resource.cluster):
         return

@@ -5,6 +5,7 @@ import datetime
 from django.conf import settings
 from django.utils import timezone
 
+from portal.clusters import authorities
 from portal.clusters.backends.base import Backend
 from portal.core import conditions
 from portal.core.conditions import Condition, Status
@@ -55,9 +56,9 @@ def advance(resource: Resource, observation: Observation) -> None:
 
 
 def purge(resource: Resource, backend: Backend) -> tuple[str, ...]:
-    """Ask for everything to be removed; return what is left."""
+    """Ask for everything to be removed; return what is left, on this machine's disk as well."""
     backend.delete(resource.handle, fence=resource.fence)
-    return tuple(backend.leftovers(resource.handle))
+    return (*backend.leftovers(resource.handle), *authorities.remove(resource.handle))
 
 
 def removing(left: tuple[str, ...]) -> Condition:

@@ -73,7 +73,7 @@ def _problem(operation: Operation, state: str, message: str) -> dict[str, object
         "status": 500 if state == Operation.State.FAILED else 504,
         "code": code,
         "detail": message,
-        "instance_usable": operation.resource.health in ("healthy", "degraded"),
+        "instance_usable": operation.resource.is_usable,
         "repeatable": True,
         "retryable": True,
     }

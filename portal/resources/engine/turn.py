@@ -147,9 +147,9 @@ def _finish(held: claim.Claim, turn: Turn) -> bool:
     return moved and not turn.failed
 
 
-def _as_users_see(resource: Resource) -> tuple[str, Any]:
+def _as_users_see(resource: Resource) -> tuple[bool, Any]:
     """Return what the services that use this one depend on."""
-    return resource.health, resource.facts.get("endpoints")
+    return resource.is_usable, resource.facts.get("endpoints") or []
 
 
 def _next(turn: Turn, resource: Resource, *, waited_for: bool) -> datetime.timedelta | None:

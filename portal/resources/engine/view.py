@@ -95,7 +95,7 @@ def _links(resource: Resource) -> dict[str, LinkView]:
             offering=link.target.offering_slug,
             name=link.target.name,
             facts=link.target.facts,
-            ready=link.target.health in ("healthy", "degraded"),
+            ready=link.target.is_usable,
         )
         for link in resource.links.all()
     }

@@ -95,6 +95,7 @@ def test_one_that_is_dead_from_the_start(site: Site, wire: Wire, tell: Tell, dea
 def test_one_that_dies_in_the_middle(
     site: Site, wire: Wire, tell: Tell, death: Callable[[Proxy], None], eventually: Callable[..., Any]
 ) -> None:
+    tell(told("alone", *ordered(site, wire), 0))
     proxy = Proxy(site.control_plane, Faults.none())
     dying = beside(site, proxy.port)
     theirs = Resource.objects.filter(cluster=dying)
