@@ -1,5 +1,6 @@
 """People and tokens in the admin site; a token's digest is never shown."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -98,6 +99,15 @@ class UserAdmin(ReadOnlyAdmin):
     readonly_fields = ("public_id", "factor", "organizations", "created_at")
     actions = (deactivate, activate, reset_factor, end_sessions, erase)
 
+    def idle_actions(self, user: User) -> Iterable[str]:
+        yield "activate" if user.is_active or user.erased_at else "deactivate"
+        if not self.factor(user):
+            yield "reset_factor"
+        if user.is_machine or user.erased_at:
+            yield "end_sessions"
+        if user.erased_at:
+            yield from ("deactivate", "erase")
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         rows: QuerySet[User] = super().get_queryset(request)
         return rows.annotate(has_factor=WITH_FACTOR)
@@ -121,6 +131,9 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     fields = ("public_id", "user", "name", "hint", "scopes", "expires_at", "last_used_at", "created_at", "revoked_at")
     readonly_fields = ("public_id", "created_at")
     actions = (revoke,)
+
+    def idle_actions(self, token: ApiToken) -> Iterable[str]:
+        return ("revoke",) if token.revoked_at else ()
 
 
 @needs_a_look(_("Operators without a second factor"), "accounts_user", "factor=no&is_operator__exact=1", icon="shield")

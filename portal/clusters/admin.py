@@ -1,5 +1,6 @@
 """Regions with what is stated of them, and clusters, in the admin site: what operators do has a reason."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -145,8 +146,12 @@ class SovereigntyFactAdmin(ReadOnlyAdmin):
     list_select_related = ("region",)
     list_filter = ("kind", "region", ("withdrawn_at", admin.EmptyFieldListFilter))
     search_fields = ("value", "document")
+    fields = ("region", "kind", "value", "document", "stated_on", "valid_until", "withdrawn_at", "created_at")
     readonly_fields = ("created_at",)
     actions = (withdraw,)
+
+    def idle_actions(self, fact: SovereigntyFact) -> Iterable[str]:
+        return ("withdraw",) if fact.withdrawn_at else ()
 
 
 @admin.register(Cluster)
@@ -166,6 +171,11 @@ class ClusterAdmin(ReadOnlyAdmin):
         living = Count("resources", filter=Q(resources__purged_at=None))
         rows: QuerySet[Cluster] = super().get_queryset(request).defer("kubeconfig").annotate(living=living)
         return rows
+
+    def idle_actions(self, cluster: Cluster) -> Iterable[str]:
+        yield "enable" if cluster.enabled else "disable"
+        if cluster.kind != Cluster.Kind.KUBERNETES:
+            yield from ("change_settings", "replace_kubeconfig", "remove")
 
     @admin.display(description=_("answers"))
     def answers(self, cluster: Cluster) -> str:

@@ -3,6 +3,7 @@
 It stands here, above what it shows, since ``portal.notify`` knows neither who asks nor what regions there are.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -131,6 +132,9 @@ class AnnouncementAdmin(ReadOnlyAdmin):
     inlines = (UpdatesInline,)
     actions = (update, end)
 
+    def idle_actions(self, announcement: Announcement) -> Iterable[str]:
+        return ("update", "end") if announcement.resolved_at else ()
+
     @admin.display(description=gettext_lazy("regions"))
     def where(self, announcement: Announcement) -> str:
         return ", ".join(announcement.regions) or _("everybody")
@@ -212,6 +216,9 @@ class MailAdmin(ReadOnlyAdmin):
     fields = ("recipient", "subject", "state", "attempts", "next_at", "error", "created_at", "sent_at")
     readonly_fields = ("created_at",)
     actions = (read, try_again)
+
+    def idle_actions(self, mail: Mail) -> Iterable[str]:
+        return () if mail.state in (Mail.State.FAILED, Mail.State.KEPT) else ("try_again",)
 
 
 @admin.register(Webhook)

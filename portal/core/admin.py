@@ -4,7 +4,7 @@ Every other package's ``admin.py`` registers with ``ReadOnlyAdmin`` and makes it
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -84,12 +84,23 @@ class ReadOnlyAdmin(ModelAdmin):
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return super().get_actions(request) if is_operator(request) else {}
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    def idle_actions(self, row: Any) -> Iterable[str]:
+        """Name the actions that would change nothing of this row or be refused: its page does not offer them."""
+        return ()
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Model | None = None,
     ) -> HttpResponse:
-        buttons = [(name, label) for name, (_call, name, label) in self.get_actions(request).items()]
-        context = {**(extra_context or {}), "buttons": buttons, "object_pk": object_id}
-        return super().change_view(request, object_id, form_url, context)
+        idle = set(self.idle_actions(obj)) if obj else set()
+        offered = [(name, label) for _call, name, label in self.get_actions(request).values() if name not in idle]
+        context.update(buttons=offered, object_pk=obj and obj.pk)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
 def is_operator(request: HttpRequest) -> bool:

@@ -18,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from portal.core import specs
 from portal.core.drivers import Driver
+from portal.core.restarts import Restart
 from portal.core.specs import Spec, meta_of
 
 Text = str | Promise
@@ -238,7 +239,7 @@ class Verb:
     help: Text = ""
 
 
-RESTART = Verb("restart", _("Restart"), "refresh-cw", help=_("Connections drop for a few seconds."))
+RESTART = Verb("restart", _("Restart"), "refresh-cw")
 STOP = Verb("stop", _("Stop"), "square", help=_("Compute is no longer billed; data and address are kept."))
 START = Verb("start", _("Start"), "play", needs_running=False)
 RESIZE = Verb("resize", _("Resize"), "move-diagonal", "service.spend", needs_running=False)
@@ -299,6 +300,7 @@ class Offering:
     create_deadline_seconds: int = 300
     expected_seconds: int = 20
     paces: Mapping[str, Pace] = field(default_factory=dict)  # by backend, where it is another
+    restarts: Mapping[str, Restart] = field(default_factory=dict)  # by backend; without one nothing is promised
     isolation: str = "project"  # or "service": on Kubernetes it has a namespace of its own
     restores_in_place: tuple[str, ...] = ("local",)  # backends that put a backup in the place of a service's own data
     parts: Callable[[Plan, Any], tuple[Part, ...]] | None = None  # of a plan and a spec: the services it brings along
@@ -307,6 +309,10 @@ class Offering:
     def pace(self, backend: str) -> Pace:
         """Return how long an order takes on one kind of cluster."""
         return self.paces.get(backend) or Pace(self.expected_seconds, self.create_deadline_seconds)
+
+    def restart(self, backend: str) -> Restart:
+        """Return what a restart on one kind of cluster does to connections."""
+        return self.restarts.get(backend, Restart())
 
     def version(self, text: str) -> tuple[Version, str] | None:
         """Return the line and exact release that ``text`` names: ``17`` means its newest release."""
@@ -352,6 +358,10 @@ class Offering:
         rates = {meter.slug: Decimal(plan.nodes) for meter in self.meters if meter.component == "compute"}
         rates |= {meter.slug: disk * plan.nodes for meter in self.meters if meter.component == "storage"}
         return rates
+
+    def nodes(self, plan: Plan, spec: Spec) -> int:
+        """Return how many nodes a service has: as many as are billed."""
+        return int(self.billed(plan, spec).get(INSTANCE_SECONDS.slug, plan.nodes))
 
     def footprint(self, plan: Plan, spec: Spec) -> Footprint:
         """Return what a service takes of limits: as many nodes and GiB of disk as are billed, and its helpers."""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from portal.accounts.models import User
 from portal.audit import actions as audit
 from portal.core.actors import Actor
-from portal.core.errors import FieldError, conflict, invalid, not_found, permission_denied
+from portal.core.errors import FieldError, Problem, conflict, invalid, not_found, permission_denied
 from portal.projects import access, happenings
 from portal.projects import permissions as table
 from portal.projects.models import (
@@ -90,6 +90,33 @@ def remove_membership(actor: Actor, *, organization: Organization, user: User) -
         made = Invitation.objects.filter(organization=organization, invited_by=user, accepted_at=None, revoked_at=None)
         made.update(revoked_at=timezone.now())
         record(actor, "organization.remove_member", user, organization, None, {"role": [old, None]})
+
+
+def remove_from_project(actor: Actor, *, project: Project, user: User) -> None:
+    """Take somebody's role in a project away; in the organization they stay. People may always give up their own.
+
+    Raises Problem: ``permission_denied``, ``not_found`` for somebody without a part in it, ``belongs_by_organization``
+    for those whose part in it comes from their role in the organization.
+    """
+    if actor.id != user.id or actor.scopes is not None:
+        access.require(actor, project, "project.members", on=project.slug)
+    with transaction.atomic():
+        organization = Organization.objects.select_for_update().get(id=project.organization_id)
+        held = ProjectMembership.objects.filter(project=project, user=user)
+        old = held.values_list("role", flat=True).first()
+        if old is None:
+            raise _without_project_role(organization, user)
+        held.delete()
+        record(actor, "project.set_role", user, organization, project, {"role": [old, None]})
+
+
+def _without_project_role(organization: Organization, user: User) -> Problem:
+    role = role_in_organization(organization, user)
+    if "project.read" not in table.project_permissions(role, None):
+        return not_found()
+    detail = _("%(email)s belongs to every project of %(organization)s by their role in it. Change that role instead.")
+    words = {"email": user.email, "organization": organization.name}
+    return conflict("belongs_by_organization", detail % words)
 
 
 def set_project_role(actor: Actor, *, project: Project, user: User, role: str | None) -> None:

@@ -1,5 +1,6 @@
 """Organizations, projects, who belongs to them, and quotas in the admin site: what operators do has a reason."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -154,6 +155,9 @@ class OrganizationAdmin(ReadOnlyAdmin):
     inlines = (MembersInline, ProjectsInline, QuotasInline, RequestsInline)
     actions = (set_quota, reopen)
 
+    def idle_actions(self, organization: Organization) -> Iterable[str]:
+        return () if organization.closed_at else ("reopen",)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         people = Count("memberships", distinct=True)
         rows: QuerySet[Organization] = super().get_queryset(request)
@@ -223,6 +227,9 @@ class QuotaRequestAdmin(ReadOnlyAdmin):
     search_fields = ("organization__slug", "project__slug", "resource", "reason")
     readonly_fields = ("created_at",)
     actions = (grant, refuse)
+
+    def idle_actions(self, asked: QuotaRequest) -> Iterable[str]:
+        return () if asked.state == QuotaRequest.State.OPEN else ("grant", "refuse")
 
 
 @needs_a_look(_("Open quota requests"), "projects_quotarequest", "state__exact=open", icon="gauge", tone="info")

@@ -1,5 +1,6 @@
 """Services and what is being done to them in the admin site: what operators do has a reason that the tenant reads."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.accounts.actors import actor_of
 from portal.core.admin import ReadOnlyAdmin, operator_action
 from portal.core.attention import needs_a_look
-from portal.core.templatetags.formats import duration
+from portal.core.templatetags.formats import about, duration
 from portal.resources import actions
 from portal.resources.models import Change, Child, Event, Operation, Resource
 from portal.resources.stuck import stuck, waits_for
@@ -40,6 +41,9 @@ class ResourceAdmin(ReadOnlyAdmin):
     list_select_related = ["project", "region"]
     date_hierarchy = "created_at"
     actions = [retry_now, force_delete]
+
+    def idle_actions(self, resource: Resource) -> Iterable[str]:
+        return ("retry_now", "force_delete") if resource.purged_at else ()
 
 
 @operator_action(_("Retry now"))
@@ -77,6 +81,9 @@ class OperationAdmin(ReadOnlyAdmin):
     readonly_fields = ["service", "tenant", "runs_for", "expected", "why", "next_due", "tries", "public_id"]
     actions = [retry_operation, cancel]
 
+    def idle_actions(self, operation: Operation) -> Iterable[str]:
+        return () if operation.is_open else ("cancel",)
+
     @admin.display(description=_("service"), ordering="resource__name")
     def service(self, operation: Operation) -> SafeString:
         """Lead to the service's own page in the console."""
@@ -96,7 +103,7 @@ class OperationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("expected"), ordering="expected_seconds")
     def expected(self, operation: Operation) -> str:
-        return duration(operation.expected_seconds)
+        return about(operation.expected_seconds)
 
     @admin.display(description=_("waits for"))
     def why(self, operation: Operation) -> str:

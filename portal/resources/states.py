@@ -1,4 +1,7 @@
-"""``state`` and ``health``: pure functions of what is asked and what was seen. Nothing else decides either word."""
+"""``state`` and ``health``: pure functions of what is asked and what was seen. Nothing else decides either word.
+
+Both read the word before as well, for what no condition tells: that a service on its way comes from a stop.
+"""
 
 from portal.core import conditions
 from portal.core.conditions import Condition, Status
@@ -6,7 +9,7 @@ from portal.resources.models import DeletionPolicy, Health, Resource, State
 
 
 def refresh(resource: Resource) -> None:
-    """Compute both words anew; whoever changes a row calls it before saving."""
+    """Compute both words anew; whoever changes a row calls it before saving. Health follows the state."""
     resource.state = state_of(resource)
     resource.health = health_of(resource)
 
@@ -35,17 +38,27 @@ def _on_the_way(resource: Resource, seen: dict[str, Condition]) -> State:
         return State.PROVISIONING  # until all that was ordered is there, though it may answer before that
     if _true(seen, "Stopped") or _reason(seen, "Ready") == "Starting":
         return State.STARTING
-    return State.RUNNING if resource.is_settled else State.UPDATING
+    if resource.is_settled:
+        return State.RUNNING
+    was_down = resource.state in (State.STOPPING, State.STOPPED, State.STARTING)
+    return State.STARTING if was_down else State.UPDATING
 
 
 def health_of(resource: Resource) -> Health:
-    """Return how well the service serves; unknown where it should not serve."""
+    """Return how well the service serves; unknown where it should not serve, or not yet."""
     seen = {condition.type: condition for condition in conditions.load(resource.conditions)}
     if not resource.running or resource.deletion_requested_at is not None or resource.ready_once_at is None:
         return Health.UNKNOWN
+    if resource.state == State.RESTORING:  # whatever answers meanwhile is not what was asked for
+        return Health.UNAVAILABLE if resource.origin and resource.origin.get("in_place") else Health.UNKNOWN
     if not _true(seen, "Ready"):
-        return Health.UNAVAILABLE
+        return Health.UNKNOWN if _comes_from_a_stop(resource) else Health.UNAVAILABLE
     return Health.DEGRADED if _impaired(seen) else Health.HEALTHY
+
+
+def _comes_from_a_stop(resource: Resource) -> bool:
+    """Whether it is being started and has not served since it stood still, so that nobody misses it."""
+    return resource.state == State.STARTING and resource.health == Health.UNKNOWN and not resource.is_settled
 
 
 def _impaired(seen: dict[str, Condition]) -> bool:

@@ -286,10 +286,11 @@ addEventListener("pageshow", () => $$("form[data-busy]").forEach(free)); // back
 // ---- htmx ---------------------------------------------------------------------------------------------------------------
 const polls = (element) => /\b(every|load delay)\b/.test(element.getAttribute("hx-trigger") ?? "");
 
-// A poll never takes away what a person has open or is typing in.
+// A poll never takes away what a person has open or is typing in, and asks for nothing while nobody sees the page.
 on("htmx:beforeRequest", (event) => {
   const { elt, target } = event.detail;
-  if (polls(elt) && $(":popover-open, dialog[open], [data-hide-after], :is(input, textarea, select):focus", target)) event.preventDefault();
+  if (!polls(elt)) return;
+  if (document.hidden || $(":popover-open, dialog[open], [data-hide-after], :is(input, textarea, select):focus", target)) event.preventDefault();
 });
 
 function ask(question, yes, no) {

@@ -62,7 +62,7 @@ def test_wait_holds_the_answer_until_the_operation_ends(api: APIClient, order: C
     url = f"/api/v1/operations/{operation.public_id}"
     began = time.monotonic()
     assert api.get(f"{url}?wait=1").json()["state"] == "queued"
-    assert 0.9 < time.monotonic() - began < 5
+    assert 0.9 < time.monotonic() - began < 25
 
     def work() -> None:
         try:
@@ -74,7 +74,7 @@ def test_wait_holds_the_answer_until_the_operation_ends(api: APIClient, order: C
     worker.start()
     began = time.monotonic()
     assert api.get(f"{url}?wait=30").json()["state"] == "succeeded"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
     worker.join()
 
 

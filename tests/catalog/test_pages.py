@@ -7,8 +7,9 @@ from django.test import Client
 
 from portal.accounts.models import User
 from portal.clusters.models import Cluster, Region
+from portal.core.offerings import Pace
 from portal.projects.models import Project
-from portal.resources.models import Resource
+from portal.resources.models import Operation, Resource
 
 pytestmark = pytest.mark.django_db
 ORDER = {"name": "shop", "project": "acme-prod", "region": "local", "version": "17", "plan": "dev-2"}
@@ -67,6 +68,19 @@ def test_an_order_goes_to_its_service_and_a_wrong_one_comes_back_with_all_that_w
     assert right.status_code == 302
     assert right["Location"] == f"/services/{service.public_id}"
     assert (service.name, service.plan_slug, service.tags) == ("shop", "dev-2", {"team": "shop", "env": ""})
+
+
+def test_how_long_it_takes_is_said_the_same_before_and_after_the_order(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.core.offerings.Offering.pace", lambda _offering, _backend: Pace(120, 1800))
+    assert "Usually ready in about 2 min." in page(browser, "/catalog/postgresql")
+    there = browser.post("/catalog/postgresql", ORDER)["Location"]
+    assert "usually about 2 min<" in page(browser, there)
+    service = Resource.objects.get()
+    Operation.objects.update(type="resize")
+    Resource.objects.filter(id=service.id).update(state="updating")
+    assert "usually" not in page(browser, there)  # how long a change takes is declared by nobody
 
 
 def test_an_ended_version_needs_its_tick(browser: Client) -> None:

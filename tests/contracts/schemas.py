@@ -65,7 +65,7 @@ def _list(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> SearchSt
 def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> SearchStrategy[dict[str, Any]]:
     found = {name: of_schema(inner, definitions) for name, inner in schema.get("properties", {}).items()}
     needed = {name: inner for name, inner in found.items() if name in schema.get("required", ())}
-    return st.fixed_dictionaries(needed, optional={name: found[name] for name in found.keys() - needed.keys()})
+    return st.fixed_dictionaries(needed, optional={name: one for name, one in found.items() if name not in needed})
 
 
 def _bounds(schema: Mapping[str, Any], otherwise: int) -> dict[str, Any]:

@@ -47,8 +47,11 @@ TWINS: dict[str, tuple[str, ...]] = {
     "project_create": ("POST /api/v1/projects",),
     "project_detail": ("GET /api/v1/projects/{project}",),
     "project_members": ("GET /api/v1/projects/{project}/members", "POST /api/v1/projects/{project}/members"),
-    "member_change": ("PATCH /api/v1/projects/{project}/members/{user}",),
-    "member_remove": ("DELETE /api/v1/projects/{project}/members/{user}",),
+    "member_change": (
+        "PATCH /api/v1/projects/{project}/members/{user}",
+        "DELETE /api/v1/projects/{project}/members/{user}",
+    ),
+    "member_remove": (f"DELETE {ORGANIZATION}/members/{{member}}",),
     "project_quotas": (f"GET {PROJECT}/quotas", f"GET {PROJECT}/quota-requests", f"POST {PROJECT}/quota-requests"),
     "project_quota_withdraw": (f"POST {PROJECT}/quota-requests/{{quota_request}}/withdraw",),
     "audit_list": ("GET /api/v1/audit",),

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.matrix.conftest import plain_frame, world
+from tests.matrix.conftest import lasting_proof, plain_frame, world
 from tests.matrix.world import World
 
-__all__ = ["plain_frame", "world"]
+__all__ = ["lasting_proof", "plain_frame", "world"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.hostile.values import TEXTS
 from tests.matrix.routes import CONSOLE, filled
 from tests.matrix.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_proof")]
 SHARES = 10
 # What says which way to go, which button was pressed or what is typed to confirm is kept nowhere; ticks have one value.
 NOT_KEPT = re.compile(

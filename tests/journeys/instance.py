@@ -1,7 +1,9 @@
 """A whole portal, started by ``manage.py up`` as a user would, on a directory and a port of its own."""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,14 +18,22 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 600  # a cold start fetches engines
+# Below those that the kernel gives to outgoing connections and beside those of services: nobody takes one meanwhile.
+PORTS = range(10_000, 20_000)
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
 
 
 def free_port() -> int:
     """Return a port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise OSError("no free port for a test")
 
 
 def eventually(question: Callable[[], Any], *, within: float = 30.0, what: str = "") -> Any:
@@ -110,11 +120,12 @@ class Instance:
         """Return what runs for this instance, by pid: everything with its directory in the environment."""
         return dict(_processes(self.data))
 
-    def down(self, within: float = 60) -> None:
+    def down(self, within: float = 180) -> None:
         """Send SIGTERM to whatever ``up`` is by now, and see that nothing is left."""
         for pid, command in self.processes().items():
             if "manage.py" in command and " up" in command:
-                os.kill(pid, signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):  # it went with another one
+                    os.kill(pid, signal.SIGTERM)
         if self.process is not None:
             self.process.wait(within)
         eventually(lambda: not self.processes(), within=within, what=f"still there: {self.processes()}")
@@ -163,7 +174,7 @@ class Api:
         assert 200 <= status < 300, (status, answer)
         return answer
 
-    def finished(self, operation: dict[str, Any], within: float = 180) -> dict[str, Any]:
+    def finished(self, operation: dict[str, Any], within: float = 600) -> dict[str, Any]:
         """Wait for an operation's end by the API's own means; it must succeed."""
         deadline = time.monotonic() + within
         path = f"/api/v1/operations/{operation['id']}?wait=30"  # the answer comes when it has ended

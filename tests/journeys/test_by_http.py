@@ -58,7 +58,8 @@ def test_a_database_of_ones_own_outlives_a_change_of_release(api: Api) -> None:
 
 
 def test_the_order_command_prints_a_uri_that_works_as_it_stands(instance: Instance, api: Api) -> None:
-    uri = instance.manage("order", "postgresql", "by-shell", "--plan", "free", "--wait").strip().splitlines()[-1]
+    words = ("order", "postgresql", "by-shell", "--plan", "free", "--wait")
+    uri = instance.manage(*words, within=600).strip().splitlines()[-1]
     assert uri.endswith(f"sslrootcert={instance.data}/public/ca.pem")
     with psycopg.connect(uri) as connection:
         assert connection.execute("select current_setting('is_superuser')").fetchone() == ("off",)

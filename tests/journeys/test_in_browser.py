@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.journeys.browser import Screens, browser
-from tests.journeys.instance import Instance
+from tests.journeys.instance import Instance, eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 PATIENCE = 90_000  # milliseconds: an engine may have to be fetched
@@ -61,7 +61,7 @@ class Console:
         if self.scripted:
             expect(state).to_be_visible(timeout=PATIENCE)
             return
-        for _ in range(90):
+        for _ in range(PATIENCE // 1000):
             if state.is_visible():
                 return
             self.page.wait_for_timeout(1000)
@@ -88,12 +88,17 @@ class Console:
         found = self.page.get_by_text(re.compile(r"postgresql://\S+:\S+@")).first
         expect(found).to_be_visible()
         shown = re.search(r"postgresql://\S+", found.inner_text())[0]  # type: ignore[index]
-        return self._copied() if self.scripted else shown
+        return self.copied("Copy URI", shown) if self.scripted else shown
 
-    def _copied(self) -> str:
-        """Press the copy button beside the URI, and return what the clipboard holds."""
-        self.page.get_by_role("button", name="Copy URI").first.click()
-        return str(self.page.evaluate("navigator.clipboard.readText()"))
+    def copied(self, button: str, wanted: str) -> str:
+        """Press a copy button, and return what the clipboard holds once that has in it what was wanted."""
+        self.page.get_by_role("button", name=button).first.click()
+
+        def copy() -> str:
+            found = str(self.page.evaluate("navigator.clipboard.readText()"))
+            return found if wanted in found else ""
+
+        return str(eventually(copy, what=f"{button} copies it"))
 
     def authority(self) -> str:
         """Download the authority's certificate as the page offers it."""
@@ -167,7 +172,7 @@ def test_from_the_sign_in_link_to_rows_that_came_back(console: Console) -> None:
 
 
 def _until(console: Console, question: Any) -> None:
-    for _ in range(60):
+    for _ in range(PATIENCE // 1000):
         if question():
             return
         console.page.wait_for_timeout(1000)
@@ -197,3 +202,20 @@ def test_every_page_of_the_frame_opens_without_an_error(console: Console) -> Non
         expect(console.page.get_by_role("heading", level=1)).to_have_count(1)
         console.screens.take(console.page, f"{name}-{console.scripted}")
     assert console.problems == []
+
+
+ASKS = """(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  const elt = document.querySelector("#service_table");
+  const poll = new CustomEvent("htmx:beforeRequest", { bubbles: true, cancelable: true, detail: { elt, target: elt } });
+  return elt.dispatchEvent(poll);
+}"""
+
+
+def test_a_page_that_nobody_sees_asks_for_nothing(chromium: Browser, instance: Instance) -> None:
+    made = chromium.new_context(base_url=instance.url)
+    console = Console(made.new_page(), instance, scripted=True)
+    console.sign_in()
+    console.page.goto("/services")
+    assert [console.page.evaluate(ASKS, hidden) for hidden in (False, True, False)] == [True, False, True]
+    made.close()

@@ -1,6 +1,7 @@
 """A running portal after sign-in, order, reveal, backup and links: no secret in its logs, its tables or its broker."""
 
 import http.cookiejar
+import os
 import re
 import urllib.request
 import uuid
@@ -62,6 +63,7 @@ def test_no_secret_is_in_logs_tables_or_broker(slug: str, instance: Instance, ap
     api.finished(api.ok("POST", f"{address}/backups", {}))
     backup = api.ok("GET", f"{address}/backups")["items"][0]["id"]
     download = str(api.ok("POST", f"{address}/backups/{backup}/link")["url"])
+    logged = written(instance).count("/download/")
     assert browser.open(download).status == 200
     for wrong in (f"/api/v1/me?access_token={api.token}", f"{address}?token={api.token}"):
         api.call("GET", wrong)  # a client's mistake
@@ -75,7 +77,7 @@ def test_no_secret_is_in_logs_tables_or_broker(slug: str, instance: Instance, ap
         **_private_keys(instance.data),
     }
     assert all(len(canary) > 15 for canary in canaries.values())
-    eventually(lambda: "/download/" in written(instance), what="the download is in the access log")
+    eventually(lambda: written(instance).count("/download/") > logged, what="the download is in the access log")
     logs, cells = written(instance), instance.manage("shell", "-c", CELLS).splitlines()
     assert len(cells) > 100
     assert [name for name, canary in canaries.items() if canary in logs] == []
@@ -89,7 +91,8 @@ def test_no_secret_is_in_logs_tables_or_broker(slug: str, instance: Instance, ap
 def _private_keys(data: Path) -> dict[str, str]:
     """Return a line out of the middle of each private key that lies open in the data directory."""
     found = {}
-    for path in data.rglob("*.key"):
+    walked = os.walk(data)  # which passes over folders that go meanwhile
+    for path in (Path(at, name) for at, _folders, files in walked for name in files if name.endswith(".key")):
         lines = path.read_text(errors="replace").splitlines()
         if lines and "PRIVATE KEY" in lines[0]:
             found[str(path)] = lines[len(lines) // 2]

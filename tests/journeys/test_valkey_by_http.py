@@ -142,7 +142,8 @@ def test_a_cluster_of_three_nodes_over_tls(api: Api) -> None:
 
 def test_the_order_command_prints_a_uri_and_nothing_is_left_of_a_wiped_service(instance: Instance, api: Api) -> None:
     before = directories(instance)
-    uri = instance.manage("order", "valkey", "vk-by-shell", "--plan", "free", "--wait").strip().splitlines()[-1]
+    words = ("order", "valkey", "vk-by-shell", "--plan", "free", "--wait")
+    uri = instance.manage(*words, within=600).strip().splitlines()[-1]
     assert uri.startswith("rediss://")
     client = redis.Redis.from_url(uri, decode_responses=True)  # as it stands: the file it names verifies the server
     assert client.set("by", "shell")

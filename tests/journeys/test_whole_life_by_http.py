@@ -134,7 +134,13 @@ def changes(engine: Engine, customer: Customer) -> None:
 def is_observed(api: Api, customer: Customer) -> None:
     assert api.ok("GET", f"{customer.path}/logs?limit=10")["items"]
     assert api.ok("GET", f"{customer.path}/events")["items"]
-    eventually(lambda: api.ok("GET", f"{customer.path}/metrics")["items"], within=60, what="a first sample")
+
+    def sample() -> object:
+        status, answer, _headers = api.call("GET", f"{customer.path}/metrics")
+        assert status in (200, 503), answer  # 503: the supervisor is busy, ask again
+        return answer.get("items")
+
+    eventually(sample, within=60, what="a first sample")
 
 
 def directories(instance: Instance) -> set[str]:

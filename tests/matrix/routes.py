@@ -32,6 +32,7 @@ from tests.matrix.rules import (
     own_token,
     project,
     quoted,
+    role_away,
     service,
     signed_in,
     weaker_token,
@@ -141,7 +142,7 @@ API: dict[str, Route] = {
         {"GET": project(), "POST": project("project.members", email="member@acme.example", project_role="viewer")}
     ),
     "api/v1/projects/<project>/members/<member>": Route(
-        {"PATCH": project("project.members", **ROLES), "DELETE": Rule(member_away)}
+        {"PATCH": project("project.members", **ROLES), "DELETE": Rule(role_away)}
     ),
     **audit_routes.API,
     "api/v1/projects/<project>/services": Route({"GET": project(), "POST": project("service.create", **ORDER)}),

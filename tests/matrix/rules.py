@@ -88,6 +88,11 @@ def member_away(who: Who) -> str:
     return ALLOWED if who.name == "viewer" else needs("project.read", "organization.members")(who)
 
 
+def role_away(who: Who) -> str:
+    """The member of the paths is the viewer, who may give up their own role."""
+    return ALLOWED if who.name == "viewer" else needs("project.read", "project.members")(who)
+
+
 def quoted(who: Who) -> str:
     return needs("service.read", of_service=True)(who)
 

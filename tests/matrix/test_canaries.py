@@ -41,7 +41,7 @@ from tests.matrix.search import Search
 from tests.matrix.told import SECRET_OF_WEBHOOK
 from tests.matrix.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_proof")]
 SEES_ALL = ("owner", "viewer", "operator")
 UNEXPECTED = (KeyError, OSError, UnicodeError)
 IN_AN_ERROR = "canary-in-an-error"  # by name: a trace shows the line that raises

@@ -36,7 +36,7 @@ from tests.matrix.asking import ask
 from tests.matrix.routes import API, CONSOLE, body_of, filled
 from tests.matrix.world import World
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lasting_proof")]
 MODELS: tuple[type[Model], ...] = (
     User, ApiToken, Organization, Project, Membership, ProjectMembership, Invitation, Quota, QuotaRequest,
     Resource, Child, Operation, Quote,

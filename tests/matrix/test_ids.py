@@ -11,9 +11,10 @@ from tests.matrix.routes import API, CONSOLE, PUBLIC, REFUSED, Route, body_of, f
 from tests.matrix.world import ORDER, Who, World, nobodys
 
 pytestmark = pytest.mark.django_db
-# A CSRF token, the id of what was just made, a time.
+# A CSRF token, the id of what was just made, a time, and how long ago something was.
 OWN_OF_A_REQUEST = re.compile(
     r"\b[A-Za-z0-9]{64}\b|quo_[0-9A-Z]{26}|\d{4}-\d\d-\d\dT[\d:.]+Z|\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT"
+    r"|(?<=data-relative>)[^<]+|(?<=<time )data-elapsed-since[^<]+"
 )
 IDENTITY = (
     "X-Forwarded-User", "X-Forwarded-Email", "X-Remote-User", "Remote-User", "X-Auth-Request-User", "X-User",

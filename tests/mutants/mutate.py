@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-LONGEST = 600  # seconds of one run
+LONGEST = 1800  # seconds of one run
 
 
 @dataclass(frozen=True, slots=True)

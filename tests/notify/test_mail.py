@@ -55,7 +55,7 @@ def post(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     """A mail server on loopback that the settings name; tasks are taken up by hand."""
     found = Post()
     port = free_port()
-    controller = Controller(found, hostname="127.0.0.1", port=port)
+    controller = Controller(found, hostname="127.0.0.1", port=port, ready_timeout=60)
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     controller.start()
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port

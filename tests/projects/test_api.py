@@ -173,9 +173,36 @@ def test_members_are_added_changed_and_removed(owner: User, member: User, projec
     one = f"{path}/{member.public_id}"
     assert client.patch(one, {"project_role": "developer"}, format="json").json()["project_role"] == "developer"
     assert client.patch(one, {"organization_role": "billing"}, format="json").json()["project_role"] == "developer"
-    assert client.patch(one, {"project_role": None}, format="json").json()["project_role"] is None
     assert client.delete(one).status_code == 204
     assert client.delete(one).status_code == 404
+    assert client.patch(one, {"project_role": "viewer"}, format="json").json()["project_role"] == "viewer"
+    assert client.patch(one, {"project_role": None}, format="json").json()["project_role"] is None
+    assert client.delete(one).status_code == 404
+
+
+def test_who_is_taken_out_of_a_project_stays_in_the_organization_and_its_other_projects(
+    owner: User, developer: User, viewer: User, project: Project, api_of: ApiOf
+) -> None:
+    elsewhere = Project.objects.create(organization=project.organization, slug="acme-test", name="Test")
+    ProjectMembership.objects.create(project=elsewhere, user=developer, role="viewer")
+    path = f"{API}/projects/acme-prod/members"
+    assert api_of(viewer).delete(f"{path}/{developer.public_id}").status_code == 403
+    assert api_of(owner).delete(f"{path}/{developer.public_id}").status_code == 204
+    assert api_of(developer).get(path).status_code == 404
+    assert api_of(developer).get(f"{API}/projects/acme-test").status_code == 200
+    assert project.organization.memberships.filter(user=developer).exists()
+    changed = AuditEvent.objects.get(action="project.set_role")
+    assert (changed.target_id, changed.changes) == (developer.id, {"role": ["developer", None]})
+    assert api_of(viewer).delete(f"{path}/{viewer.public_id}").status_code == 204  # one's own
+    assert project.organization.memberships.filter(user=viewer).exists()
+
+
+def test_who_belongs_by_their_role_in_the_organization_is_not_taken_out_of_a_project(
+    owner: User, admin: User, project: Project, api_of: ApiOf
+) -> None:
+    refused = api_of(owner).delete(f"{API}/projects/acme-prod/members/{admin.public_id}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "belongs_by_organization")
+    assert api_of(admin).get(f"{API}/projects/acme-prod/members").status_code == 200
 
 
 def test_an_admin_makes_no_owner_and_the_try_is_kept(

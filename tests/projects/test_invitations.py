@@ -46,6 +46,11 @@ def code_of(act: Callable[[], object]) -> str:
     return refused.value.code
 
 
+def names_ada(page: str) -> bool:
+    """Whether a page says it as a word: tokens of forms, which have any letters, are not looked into."""
+    return re.search(r"\bada\b", page) is not None
+
+
 def test_it_is_mailed_and_stored_as_a_digest(invite: Callable[..., str], mailoutbox: list[EmailMessage]) -> None:
     token = invite(" Ada@New.Example ")
     row = Invitation.objects.get()
@@ -79,10 +84,10 @@ def test_it_is_for_one_address_and_tells_nobody_which(
     ):
         assert answer.status_code == 403
         assert "for somebody else" in answer.content.decode()
-        assert "ada" not in answer.content.decode()
+        assert not names_ada(answer.content.decode())
     anonymous = Client().get(f"/invitations/{token}")
     assert anonymous.status_code == 200
-    assert "ada" not in anonymous.content.decode()
+    assert not names_ada(anonymous.content.decode())
     assert f"/sign-in?next=%2Finvitations%2F{token}" in anonymous.content.decode()
     assert not organization.memberships.exclude(role="owner").exists()
 

@@ -71,7 +71,7 @@ def test_who_waits_leaves_threads_to_the_others(
     queries._WAITERS.acquire()
     began = time.monotonic()
     assert queries.wait_for_operation(operation.id, 30).is_open
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
 
 
 def test_who_uses_a_service_is_woken_when_its_address_or_health_changes(

@@ -127,10 +127,11 @@ def test_a_bin_that_is_slow_to_empty_is_looked_at_with_pauses(
     turn(running, 5)
     Resource.objects.filter(id=running.id).update(purge_after=timezone.now())
     kernel.obey = False
+    began = timezone.now()
     assert engine.reconcile(running.id) is False
     resource = Resource.objects.get(id=running.id)
     assert resource.next_reconcile_at is not None
-    assert resource.next_reconcile_at > timezone.now() + datetime.timedelta(seconds=1)
+    assert resource.next_reconcile_at > began + datetime.timedelta(seconds=1)
     kernel.error = PermanentError("The host refuses.")
     engine.reconcile(running.id)
     resource.refresh_from_db()

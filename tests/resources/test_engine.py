@@ -116,11 +116,11 @@ def test_a_new_generation_during_a_turn_keeps_the_service_due(running: Resource,
 
 def test_a_temporary_error_backs_off_and_heals(order: Callable[..., Operation], kernel: MemoryBackend) -> None:
     kernel.error = TemporaryError("The region does not answer; we try again.")
-    operation = order()
+    operation, began = order(), timezone.now()
     resource = turn(operation.resource, 3)
     assert resource.failures == 3
     assert resource.next_reconcile_at is not None
-    assert resource.next_reconcile_at > timezone.now() + datetime.timedelta(seconds=2)
+    assert resource.next_reconcile_at > began + datetime.timedelta(seconds=2)
     operation.refresh_from_db()
     assert (operation.state, operation.message) == ("running", "The region does not answer; we try again.")
     kernel.error = None

@@ -171,7 +171,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
     start = threading.Barrier(len(calls))
 
     def run(number: int) -> None:
-        start.wait(10)
+        start.wait(60)
         try:
             results[number] = calls[number]()
         except Exception as error:
@@ -183,7 +183,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     return results
 
 

@@ -6,8 +6,11 @@ import pytest
 from django.core.management.base import CommandError
 from pytest_django import Settings
 
+from portal.core.actors import Actor
+from portal.resources import actions
 from portal.resources.management.commands.order import authority_file, verified_by
 from portal.resources.models import Resource
+from tests.resources.conftest import turn
 
 FILE = "/srv/my portal/public/ca.pem"
 QUOTED = "/srv/my%20portal/public/ca.pem"
@@ -53,3 +56,24 @@ def test_it_says_where_that_file_can_not_be_written(tmp_path: Path, settings: Se
     settings.ARCHIPEL_DATA.write_text("")
     with pytest.raises(CommandError, match="box runs, but"):
         authority_file(Resource(handle="abcdefgh2345", name="box"), "its own")
+
+
+@pytest.mark.django_db
+def test_the_file_goes_with_its_service_and_is_named_while_it_can_not(
+    running: Resource, actor: Actor, tmp_path: Path, settings: Settings
+) -> None:
+    settings.ARCHIPEL_DATA = tmp_path
+    own = authority_file(running, "its own")
+    other = authority_file(Resource(handle="abcdefgh2345", name="other"), "another's")
+    actions.delete(actor, running)
+    assert (turn(running).state, own.exists()) == ("deleted", True)  # it may come back from the bin
+    own.unlink()
+    own.mkdir()  # a directory is none of ours to remove
+    actions.delete(actor, Resource.objects.get(id=running.id), policy="wipe")
+    left = turn(running)
+    assert left.state == "deleting"
+    assert f"Still to be removed: certificate {own.name}" in str(left.conditions)
+    own.rmdir()
+    own.write_text("its own")
+    assert turn(left).state == "purged"
+    assert (own.exists(), other.exists()) == (False, True)

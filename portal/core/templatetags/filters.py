@@ -18,6 +18,12 @@ def duration(value: Any) -> str:
 
 
 @register.filter
+def about(value: Any) -> str:
+    """Write an estimate in seconds in words: ``2 min``."""
+    return formats.about(value)
+
+
+@register.filter
 def money(value: Any, currency: str = "EUR") -> str:
     """Write an amount: ``15.55 EUR``."""
     return formats.money(value, currency)

@@ -66,6 +66,14 @@ def duration(seconds: object) -> str:
     return _("%(s)d s") % {"s": second}
 
 
+def about(seconds: object) -> str:
+    """Write an estimate of seconds no more exactly than it is meant: ``45 s``, ``2 min``, ``2 h 05 min``."""
+    total = int(decimal(seconds))
+    if 120 <= total < 7200:
+        return _("%(m)d min") % {"m": round(total / 60)}
+    return _("%(s)d s") % {"s": total} if total < 120 else duration(total)
+
+
 def moment(value: Moment) -> datetime.datetime | None:
     """Read a time or its ISO form; what is neither is None."""
     found = parse_datetime(value) if isinstance(value, str) else value

@@ -46,16 +46,20 @@ def project_members(request: Request, project: str) -> Response:
 
 
 @described("PATCH", "members_change", "Change somebody's roles", answer=MemberAnswer, body=RolesBody)
-@described("DELETE", "members_remove", "Take somebody out of the organization and all its projects", status=204)
+@described("DELETE", "members_remove", "Take somebody's role in the project away", status=204)
 @api_view(["PATCH", "DELETE"])
 def project_member(request: Request, project: str, member: str) -> Response:
-    """Change a member's roles, or remove them."""
+    """Change a member's roles, or take the one in this project away: whoever has it stays in the organization.
+
+    ``DELETE /organizations/{organization}/members/{member}`` takes somebody out of that and all its projects. Who
+    belongs to every project by their role in the organization is refused here (``belongs_by_organization``).
+    """
     actor = actor_of(request)
     found = access.access_project(actor, project, "project.members" if request.method == "PATCH" else "project.read")
     user = queries.access_member(found, member)
     known_parameters(request)
     if request.method == "DELETE":
-        actions.remove_membership(actor, organization=found.organization, user=user)
+        actions.remove_from_project(actor, project=found, user=user)
         return Response(status=status.HTTP_204_NO_CONTENT)
     body = read(request, RolesBody)
     project_role = (body["project_role"] or "") if "project_role" in body else None

@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 from portal.core import ids, specs
 from portal.core.actors import Actor
 from portal.core.errors import FieldError, Problem, invalid
+from portal.core.offerings import Plan
 from portal.core.pricing import Price
+from portal.core.restarts import Interruption
 from portal.projects import access
 from portal.projects.models import Project
 from portal.resources import links, quotas
@@ -25,6 +27,7 @@ from portal.resources.parts import price_with_parts
 VALID_FOR = datetime.timedelta(minutes=30)
 KEPT_FOR = datetime.timedelta(days=1)  # beyond its end, so that who cites it late is told so
 CHANGEABLE = ("plan", "spec", "running")
+Downtime = tuple[Interruption, int | None]  # what happens to connections, and for about how many seconds; None: unknown
 
 
 @transaction.atomic
@@ -39,7 +42,7 @@ def quote_order(actor: Actor, project: Project, request: OrderRequest) -> Quote:
         None,
         after,
         quota=_quota(project, takes, {}),
-        downtime=0,
+        downtime=(Interruption.NONE, 0),
         expected=checked.offering.pace(checked.cluster.kind).expected_seconds,
     )
     quote = _new(actor, project, None, fingerprint_of_order(checked), body)
@@ -82,13 +85,12 @@ def preview_change(actor: Actor, resource: Resource, change: Mapping[str, Any]) 
     region = resource.region.slug
     now = price_with_parts(resource.offering, resource.plan, before, region=region, running=resource.running)
     after = price_with_parts(resource.offering, plan, spec, region=region, running=running)
-    restarts = plan.slug != resource.plan_slug or spec != before
     quota = _quota(resource.project, quotas.planned(resource.offering, plan, spec), quotas.taken_by(resource))
     body = _body(
         now,
         after,
         quota=quota,
-        downtime=5 if restarts else 0,
+        downtime=_downtime(resource, plan, spec, running=running),
         expected=resource.offering.pace(resource.cluster.kind).expected_seconds,
     )
     return _new(
@@ -110,14 +112,37 @@ def _quota(project: Project, after: quotas.Amounts, before: quotas.Amounts) -> d
     return quotas.as_json(quotas.effects(project, after, before, unlimited=True))
 
 
-def _body(before: Price | None, after: Price, *, quota: dict[str, Any], downtime: int, expected: int) -> dict[str, Any]:
+def _downtime(resource: Resource, plan: Plan, spec: specs.Spec, *, running: bool) -> Downtime:
+    """Say what a change does to connections, by how the engine restarts where the service is."""
+    before = resource.load_spec()
+    if not resource.running:
+        return Interruption.NONE, 0
+    if not running:
+        return Interruption.STOP, None
+    if plan.slug == resource.plan_slug and spec == before:
+        return Interruption.NONE, 0
+    return restart_of(resource, plan, spec)
+
+
+def restart_of(resource: Resource, plan: Plan, spec: specs.Spec) -> Downtime:
+    """Say what a restart does to connections; another node can only take over if there is one before and after."""
+    offering = resource.offering
+    restart = offering.restart(resource.cluster.kind)
+    nodes = min(offering.nodes(resource.plan, resource.load_spec()), offering.nodes(plan, spec))
+    return restart.interruption(nodes), restart.seconds
+
+
+def _body(
+    before: Price | None, after: Price, *, quota: dict[str, Any], downtime: Downtime, expected: int
+) -> dict[str, Any]:
     delta = after.hourly - (before.hourly if before else 0)
     return {
         "before": before.as_json() if before else None,
         "after": after.as_json(),
         "delta": {"currency": after.currency, "hourly": f"{delta:.6f}", "monthly_estimate": f"{delta * 730:.2f}"},
         "quota": quota,
-        "downtime_seconds": downtime,
+        "interruption": downtime[0],
+        "downtime_seconds": downtime[1],
         "expected_seconds": expected,
     }
 

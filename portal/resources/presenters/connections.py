@@ -6,12 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from portal.core import ids
+from portal.core import conditions, ids
 from portal.core.drivers import Connection
-from portal.resources.models import Child
+from portal.resources.models import Child, Resource, State
 
 MASK = "••••\N{NO-BREAK SPACE}••••"  # the gap keeps a masked address from passing for one that works
 _SECRET = re.compile(r"\{\{secret:[^}]*\}\}")
+
+
+def is_awaited(resource: Resource) -> bool:
+    """Whether nobody is behind the service's address yet: it is known before, and helps nobody until then."""
+    first_time = resource.state == State.RESTORING and not (resource.origin or {}).get("in_place")
+    return resource.ready_once_at is None or resource.state == State.PROVISIONING or first_time
+
+
+def waits_for(resource: Resource) -> str:
+    """Say what such a service waits for at the moment."""
+    ready = conditions.find(resource.conditions, "Ready")
+    return ready.message if ready is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from portal.clusters.placement import keeps_backups
 from portal.core.offerings import Nature, Verb
-from portal.core.templatetags.formats import duration, hourly, money
+from portal.core.restarts import Interruption
+from portal.core.templatetags.formats import about, hourly, money
 from portal.projects import quotas
+from portal.resources.actions.quotes import restart_of
 from portal.resources.models import Child, Quote, Resource
 from portal.resources.quotas import NEAR
 
@@ -27,9 +29,37 @@ class Effect:
     tone: str = ""  # "", warning or danger
 
 
+INTERRUPTIONS = {
+    Interruption.NONE: Effect(gettext_lazy("Connections stay open."), "plug"),
+    Interruption.RESTART: Effect(
+        gettext_lazy("Connections drop while the engine restarts. How long is not known beforehand."),
+        "timer",
+        "warning",
+    ),
+    Interruption.ROLLING: Effect(
+        gettext_lazy("The nodes restart one after the other: connections to each drop until it is back."),
+        "timer",
+        "warning",
+    ),
+    Interruption.SWITCHOVER: Effect(
+        gettext_lazy(
+            "The nodes restart one after the other, and another one takes over before the turn of the one that is "
+            "written to: connections drop once while it does."
+        ),
+        "timer",
+        "warning",
+    ),
+    Interruption.STOP: Effect(
+        gettext_lazy("Open connections are closed, and no new ones are taken until you start it."), "unplug", "warning"
+    ),
+}
+
+
 def effects_of_quote(quote: Quote) -> tuple[Effect, ...]:
     """Say what a quoted change does to price and availability."""
-    return (_price_effect(quote.body), _downtime_effect(quote.body), *_quota_effects(quote.body))
+    body = quote.body
+    drop = Interruption(body["interruption"]), body["downtime_seconds"]
+    return (_price_effect(body), _downtime_effect(quote.resource, *drop), *_quota_effects(body))
 
 
 def _price_effect(body: dict[str, Any]) -> Effect:
@@ -58,12 +88,19 @@ def _quota_effects(body: dict[str, Any]) -> Iterator[Effect]:
         yield Effect(text, "gauge", "danger" if after > limit else "warning")
 
 
-def _downtime_effect(body: dict[str, Any]) -> Effect:
-    seconds = body.get("downtime_seconds", 0)
-    if not seconds:
-        return Effect(_("Connections stay open."), "plug")
-    text = _("Connections drop for about %(time)s while the engine restarts.") % {"time": duration(seconds)}
-    return Effect(text, "timer", "warning")
+def _downtime_effect(resource: Resource | None, interruption: Interruption, seconds: int | None) -> Effect:
+    """Say what happens to open connections; a time only where it is known."""
+    if resource is not None and not resource.running:
+        return Effect(_("It is stopped, so there are no connections that drop."), "plug")
+    if seconds:
+        text = _("Connections drop for about %(time)s while the engine restarts.") % {"time": about(seconds)}
+        return Effect(text, "timer", "warning")
+    return INTERRUPTIONS[interruption]
+
+
+def restart_effect(resource: Resource) -> Effect:
+    """Say what a restart does to open connections."""
+    return _downtime_effect(resource, *restart_of(resource, resource.plan, resource.load_spec()))
 
 
 def effects_of_verb(verb: Verb, quote: Quote | None) -> tuple[Effect, ...]:
@@ -72,10 +109,7 @@ def effects_of_verb(verb: Verb, quote: Quote | None) -> tuple[Effect, ...]:
     if quote is None:
         return own
     if verb.slug == "stop":
-        cut = Effect(
-            _("Open connections are closed, and no new ones are taken until you start it."), "unplug", "warning"
-        )
-        return (cut, *own, _price_effect(quote.body))
+        return (INTERRUPTIONS[Interruption.STOP], *own, _price_effect(quote.body))
     return (*own, _price_effect(quote.body))
 
 

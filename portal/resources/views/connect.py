@@ -16,7 +16,7 @@ from portal.core.htmx import done, wants_partial
 from portal.resources import actions, queries
 from portal.resources.access import access_credential
 from portal.resources.models import Child
-from portal.resources.presenters.connections import Shown, masked, revealed, rotation_of
+from portal.resources.presenters.connections import Shown, is_awaited, masked, revealed, rotation_of, waits_for
 from portal.resources.presenters.effects import Effect
 from portal.resources.views.dialogs import Dialog, ask
 from portal.resources.views.page import ServicePage, load, reached, show
@@ -32,9 +32,11 @@ class Login:
 
 
 def connect(request: HttpRequest, service_id: str) -> HttpResponse:
-    """Show how to connect, as the main login or the chosen one, with the secret masked."""
+    """Show how to connect, as the main login or the chosen one, with the secret masked; before, what is waited for."""
     page = load(request, service_id)
     logins = _logins(page)
+    if is_awaited(page.resource):
+        return _page(page, [], None, None)
     chosen = _chosen(logins, request.GET.get("user", ""))
     return _page(page, logins, chosen, masked(chosen.connection) if chosen else None)
 
@@ -47,6 +49,7 @@ def _page(page: ServicePage, logins: list[Login], chosen: Login | None, shown: S
         "rotation": rotation_of(chosen.child, [login.child for login in logins]) if chosen else None,
         "hidden": masked(chosen.connection) if chosen else None,
         "endpoints": page.resource.facts.get("endpoints", []),
+        "waits_for": waits_for(page.resource),
         "may_reveal": "service.secrets" in page.permissions,
     }
     response = show(page, "connect", "service_connect", context)

@@ -25,7 +25,9 @@ from portal.resources.tabs import tabs_of
 
 OFFERED = 500  # services in a field that names one, the newest; others are named by the API
 BUSY_SECONDS, CALM_SECONDS = 2, 10
-HEAD_SECONDS = 1  # of the head alone, which has what else is on the page asked for anew when it changes
+# Of the head alone, which has what else is on the page asked for anew when it changes. At rest as well: what goes wrong
+# with a service at rest shows within two seconds. Pages that nobody looks at do not ask (app.js).
+HEAD_SECONDS = 1
 CHANGED = "service-changed"  # the event that does that
 Answer = TypeVar("Answer")
 

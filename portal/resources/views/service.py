@@ -10,8 +10,9 @@ from portal.core.htmx import toast, wants_partial
 from portal.core.templatetags.states import word
 from portal.resources import queries
 from portal.resources.actions import is_cancellable
-from portal.resources.models import Event, Operation, Resource, State
+from portal.resources.models import Event, Operation, Resource
 from portal.resources.presenters.activity import running_of, timeline_of
+from portal.resources.presenters.connections import is_awaited
 from portal.resources.presenters.facts import facts_of
 from portal.resources.presenters.notices import notices_of
 from portal.resources.presenters.prices import Prices
@@ -57,7 +58,7 @@ def overview(request: HttpRequest, service_id: str) -> HttpResponse:
 def _endpoints(resource: Resource) -> list[dict[str, object]]:
     """Return the ways in, once there is somebody behind them: an address is known before."""
     found: list[dict[str, object]] = resource.facts.get("endpoints", [])
-    return [] if resource.state == State.PROVISIONING else found
+    return [] if is_awaited(resource) else found
 
 
 def _operations(page: ServicePage) -> tuple[list[Operation], Operation | None]:

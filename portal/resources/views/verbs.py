@@ -19,7 +19,13 @@ from portal.resources.actions.lifecycle import newer_releases
 from portal.resources.forms import DeleteForm, NameForm, PlanForm, VersionForm, cheapest_first
 from portal.resources.models import Child, Operation, Quote
 from portal.resources.parts import price_with_parts
-from portal.resources.presenters.effects import Effect, effects_of_delete, effects_of_quote, effects_of_verb
+from portal.resources.presenters.effects import (
+    Effect,
+    effects_of_delete,
+    effects_of_quote,
+    effects_of_verb,
+    restart_effect,
+)
 from portal.resources.views.dialogs import Dialog, ask
 from portal.resources.views.page import ServicePage, load, show
 
@@ -54,9 +60,9 @@ def _dialog(page: ServicePage, verb: Verb) -> Dialog:
     data = page.request.POST if page.request.method == "POST" else None
     if verb.slug == "upgrade":
         dialog.form = VersionForm(newer_releases(page.resource), data)
-        dialog.effects = (
-            Effect(_("Connections drop for a few seconds while the engine restarts."), "timer", "warning"),
-        )
+        dialog.effects = (restart_effect(page.resource),)
+    elif verb.slug == "restart":
+        dialog.effects = (restart_effect(page.resource), *dialog.effects)
     elif verb.slug == "fork":
         dialog.form = NameForm(data, help_text=_("A copy is made from the newest complete backup."))
     return dialog

@@ -17,6 +17,7 @@ from portal.core import registry
 from portal.core.conditions import Condition, Status
 from portal.core.offerings import Metric, Offering, Plan, Yes
 from portal.core.pricing import Price, PriceLine, pricer
+from portal.core.restarts import Restart
 from portal.core.specs import Spec
 from portal.projects.models import Project
 from portal.resources.models import Child, Event, Operation, Resource
@@ -34,6 +35,7 @@ OBSERVED = dataclasses.replace(
     metrics=METRICS,
     capabilities=dataclasses.replace(TOY.capabilities, metrics=Yes(), logs=Yes(), tls=Yes()),
     icon="database",
+    restarts={"local": Restart(seconds=5)},
 )
 READY = Condition("Ready", Status.TRUE, "Ready", "", 1, "2026-01-01T00:00:00+00:00")
 ENDPOINT = {

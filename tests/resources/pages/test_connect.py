@@ -2,23 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.accounts.reauthentication import FRESH
 from portal.audit.models import AuditEvent
 from portal.core import ids
+from portal.core.conditions import not_ready
 from portal.core.errors import TemporaryError
 from portal.resources import queries
 from portal.resources.models import Child, Resource
 from portal.resources.presenters.connections import MASK
 from tests.fixtures import aged
 from tests.resources.doubles import MemoryBackend
+from tests.resources.pages.conftest import ENDPOINT
 
 pytestmark = pytest.mark.django_db
+NOT_READY = not_ready("Preparing", "The data directory is being made.").as_json()
 
 
 def login(service: Resource, backend: MemoryBackend) -> tuple[str, str]:
@@ -169,6 +174,38 @@ def test_an_address_inside_a_cluster_is_said_to_be_one(browser: Client, make: Ca
         assert said in browser.get(f"/services/{service.public_id}/{page}".rstrip("/")).content.decode()
 
 
-def test_no_address_yet_is_said_so(browser: Client, make: Callable[..., Resource]) -> None:
+ON_ITS_WAY = "The address is on its way"
+ORDERED = {"ready_once_at": None, "observed_generation": 0, "conditions": [NOT_READY]}
+ANSWERING = {"observed_generation": 0}  # but not all that was ordered is there
+ORIGIN = {"handle": "other", "kind": "backups", "child_id": str(ids.uuid7()), "generation": 1}
+FROM_BACKUP = {"origin": ORIGIN, **ANSWERING}
+
+
+@pytest.mark.parametrize("fields", [ORDERED, ANSWERING, FROM_BACKUP])
+def test_an_address_that_nobody_is_behind_yet_is_on_its_way_and_comes_by_itself(
+    browser: Client, make: Callable[..., Resource], fields: dict[str, Any]
+) -> None:
+    service, path = make(**fields), "/services/{}/connect"
+    page = browser.get(path.format(service.public_id)).content.decode()
+    address = f":{ENDPOINT['port']}/"
+    assert (ON_ITS_WAY in page, address in page, "Reveal" in page) == (True, False, False)
+    assert "service-changed from:body" in page  # the head tells it to look again
+    assert (NOT_READY["message"] in page) is (fields is ORDERED)
+    told = browser.get(f"/api/v1/services/{service.public_id}/endpoints").json()
+    assert [one["host"] for one in told["items"]] == [ENDPOINT["host"]]  # a fact all the same
+
+    Resource.objects.filter(id=service.id).update(state="running", ready_once_at=timezone.now())
+    page = browser.get(path.format(service.public_id)).content.decode()
+    assert (ON_ITS_WAY in page, address in page, "Reveal" in page) == (False, True, True)
+    assert "service-changed from:body" not in page  # what is revealed must not go by itself
+
+
+def test_a_restore_over_the_service_itself_leaves_its_address(browser: Client, make: Callable[..., Resource]) -> None:
+    service = make(generation=2, origin={**ORIGIN, "generation": 2, "in_place": True})
+    page = browser.get(f"/services/{service.public_id}/connect").content.decode()
+    assert (service.state, ON_ITS_WAY in page, f":{ENDPOINT['port']}/" in page) == ("restoring", False, True)
+
+
+def test_no_address_at_all_is_said_so(browser: Client, make: Callable[..., Resource]) -> None:
     service = make(ready_once_at=None, conditions=[], facts={}, observed_generation=0)
-    assert "No address yet" in browser.get(f"/services/{service.public_id}/connect").content.decode()
+    assert ON_ITS_WAY in browser.get(f"/services/{service.public_id}/connect").content.decode()

@@ -76,6 +76,15 @@ def catalog_prices(prices: None, settings: Settings) -> None:
     pricer.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def nothing_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have kept all along what is kept for some seconds: on a slow machine a page would find it gone and ask again."""
+    day = datetime.timedelta(days=1)
+    for seconds in ("notify.queries.KEPT_SECONDS", "console.told.KEPT_SECONDS", "accounts.sessions.NOTED_EVERY"):
+        monkeypatch.setattr(f"portal.{seconds}", day.total_seconds())
+    monkeypatch.setattr("portal.accounts.api.authentication.USED_EVERY", day)
+
+
 def counts(client: Client | APIClient, paths: Iterable[str], ids: dict[str, str]) -> dict[str, int]:
     """Return how many queries each address takes; the first answer fills what a process keeps."""
     found = {}

@@ -32,6 +32,7 @@ from portal.core.offerings import (
     Plan,
     Yes,
 )
+from portal.core.restarts import Restart
 from portal.core.specs import Spec
 
 _HERE = "apps/databases/offerings/postgresql"
@@ -71,8 +72,8 @@ OFFERING = Offering(
     helpers=_helpers,
     capabilities=Capabilities(
         stop=Yes(_("Data, address and logins are kept; compute is not billed.")),
-        resize=Yes(_("A restart of seconds; disks only grow.")),
-        minor_upgrade=Yes(_("Within a line, a restart of seconds.")),
+        resize=Yes(_("By a restart; disks only grow.")),
+        minor_upgrade=Yes(_("Within a line, by a restart.")),
         major_upgrade=No(_("Not built yet: dump and restore into a new service of the next line."), _HERE),
         backup=Yes(
             _("Base backups on demand, verified, downloadable."),
@@ -133,4 +134,5 @@ OFFERING = Offering(
     create_deadline_seconds=600,
     expected_seconds=5,
     paces={"kubernetes": Pace(120, 1800)},
+    restarts={"local": Restart(seconds=5), "kubernetes": Restart(switchover=True)},
 )

@@ -31,6 +31,7 @@ from portal.core.offerings import (
     Plan,
     Yes,
 )
+from portal.core.restarts import Restart
 from portal.core.specs import Spec
 
 _HERE = "apps/databases/offerings/valkey"
@@ -62,8 +63,8 @@ OFFERING = Offering(
     quantities=_quantities,
     capabilities=Capabilities(
         stop=Yes(_("Address and logins are kept, and what is persisted; compute is not billed.")),
-        resize=Yes(_("A restart of seconds; disks only grow.")),
-        minor_upgrade=Yes(_("Within a line, a restart of seconds.")),
+        resize=Yes(_("By a restart; disks only grow.")),
+        minor_upgrade=Yes(_("Within a line, by a restart.")),
         major_upgrade=No(
             _("An upgrade stays within a line. Copy the keys to a service of the next line, which reads older dumps."),
             _HERE,
@@ -126,4 +127,5 @@ OFFERING = Offering(
     create_deadline_seconds=600,
     expected_seconds=5,
     paces={"kubernetes": Pace(90, 1800)},
+    restarts={"local": Restart(seconds=5)},
 )

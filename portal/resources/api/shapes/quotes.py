@@ -1,5 +1,7 @@
 """A quote as the API shows it."""
 
+from typing import Literal
+
 from typing_extensions import TypedDict
 
 from portal.core.api.shapes import Json, Moment, PriceJson, moment, public_id
@@ -7,7 +9,11 @@ from portal.resources.models import Quote
 
 
 class QuoteJson(TypedDict):
-    """What an order or a change would cost and do; an order may cite its ``id`` until ``expires_at``."""
+    """What an order or a change would cost and do; an order may cite its ``id`` until ``expires_at``.
+
+    ``interruption`` says what happens to open connections, ``downtime_seconds`` for about how long; null where nobody
+    can know.
+    """
 
     id: str
     service: str | None
@@ -15,7 +21,8 @@ class QuoteJson(TypedDict):
     after: PriceJson
     delta: Json
     quota: Json
-    downtime_seconds: int
+    interruption: Literal["none", "restart", "rolling", "switchover", "stop"]
+    downtime_seconds: int | None
     expected_seconds: int
     expires_at: Moment
 
@@ -28,6 +35,7 @@ def quote_json(quote: Quote) -> QuoteJson:
         "after": quote.body["after"],
         "delta": quote.body["delta"],
         "quota": quote.body["quota"],
+        "interruption": quote.body["interruption"],
         "downtime_seconds": quote.body["downtime_seconds"],
         "expected_seconds": quote.body["expected_seconds"],
         "expires_at": moment(quote.expires_at),

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.accounts.actors import actor_for
 from portal.accounts.models import User
+from portal.clusters import authorities
 from portal.core.actors import Actor
 from portal.core.errors import Problem
 from portal.projects.access import access_project
@@ -105,21 +105,11 @@ def _uri(actor: Actor, resource: Resource) -> str:
 
 
 def authority_file(resource: Resource, pem: str) -> Path:
-    """Return a file with what verifies a service: this machine's own, else one written here, since it is nowhere yet.
-
-    Raises CommandError where it can't be written.
-    """
-    public = settings.ARCHIPEL_DATA / "public"
-    own, machine = public / f"{resource.handle}-ca.pem", public / "ca.pem"
-    if machine.is_file() and machine.read_text() == pem:
-        return machine
+    """Return a file with what verifies a service. Raises CommandError where it can't be written."""
     try:
-        public.mkdir(parents=True, exist_ok=True)
-        own.write_text(pem)
-        own.chmod(0o644)  # public, for whoever connects
+        return authorities.write(resource.handle, pem)
     except OSError as error:
-        raise CommandError(f"{resource.name} runs, but what verifies it can't be written to {own}: {error}") from error
-    return own
+        raise CommandError(f"{resource.name} runs, but what verifies it can't be written: {error}") from error
 
 
 def verified_by(uri: str, authority: str) -> str:
