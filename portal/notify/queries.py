@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from portal.notify.models import Announcement, Delivery, Notification, Webhook
 
-CURRENT = "notify.current"
+CURRENT, CHANGED = "notify.current", "notify.changed"
 KEPT_SECONDS = 20  # of what every page asks; an act of an operator forgets it at once
 SHOWN_FOR = datetime.timedelta(days=90)  # in the public list
 
@@ -32,19 +32,22 @@ def concerns(announcement: Announcement, regions: Collection[str]) -> bool:
 
 
 def forget_current() -> None:
-    """Have the next page ask the database."""
-    cache.delete(CURRENT)
+    """Have the next page ask the database, also where another is keeping at this moment what it has read before."""
+    cache.set(CHANGED, uuid.uuid4().hex, None)
 
 
 def _current() -> list[Announcement]:
     """Return what is or soon will be to be shown; whoever asks looks at the clock again."""
-    kept: list[Announcement] | None = cache.get(CURRENT)
-    if kept is None:
-        soon = timezone.now() + datetime.timedelta(seconds=KEPT_SECONDS)
-        open_end = Q(ends_at=None) | Q(ends_at__gt=timezone.now())
-        kept = list(Announcement.objects.filter(open_end, resolved_at=None, starts_at__lte=soon)[:20])
-        cache.set(CURRENT, kept, KEPT_SECONDS)
-    return kept
+    found = cache.get_many([CURRENT, CHANGED])
+    changed, kept = found.get(CHANGED), found.get(CURRENT)
+    if kept is not None and kept[0] == changed:
+        rows: list[Announcement] = kept[1]
+        return rows
+    soon = timezone.now() + datetime.timedelta(seconds=KEPT_SECONDS)
+    open_end = Q(ends_at=None) | Q(ends_at__gt=timezone.now())
+    rows = list(Announcement.objects.filter(open_end, resolved_at=None, starts_at__lte=soon)[:20])
+    cache.set(CURRENT, (changed, rows), KEPT_SECONDS)
+    return rows
 
 
 def announcements() -> QuerySet[Announcement]:

@@ -8,6 +8,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.core import mail
+from django.core.cache import cache
 from django.core.mail import get_connection
 from django.test import Client
 from django.utils import timezone
@@ -284,6 +285,23 @@ def test_an_announcement_is_published_updated_and_ended(console: Client, support
     forget_current()
     assert current_announcements({"eu"}) == []
     assert AuditEvent.objects.filter(action__startswith="announcement.", reason__startswith="Alert 17").count() == 3
+
+
+@pytest.mark.django_db
+def test_what_a_page_has_read_before_an_announcement_is_not_kept_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = cache.set
+
+    def publish_first(key: str, *rest: Any) -> None:
+        monkeypatch.undo()
+        Announcement.objects.create(kind="incident", severity="warning", title="Slow disks", starts_at=timezone.now())
+        forget_current()
+        keep(key, *rest)
+
+    monkeypatch.setattr(cache, "set", publish_first)
+    assert current_announcements() == []
+    assert [found.title for found in current_announcements()] == ["Slow disks"]
+    keep("notify.current", (None, []), 20)
+    assert [found.title for found in current_announcements()] == ["Slow disks"]
 
 
 def test_a_mail_is_read_one_by_one_with_a_reason_and_recorded(
