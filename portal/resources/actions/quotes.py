@@ -132,6 +132,12 @@ def restart_of(resource: Resource, plan: Plan, spec: specs.Spec) -> Downtime:
     return restart.interruption(nodes), restart.seconds
 
 
+def interruption_of(quote: Quote) -> Interruption:
+    """Return what a quote says of connections; one from before an upgrade of the portal has its seconds alone."""
+    stored = quote.body.get("interruption")
+    return Interruption(stored or ("restart" if quote.body["downtime_seconds"] else "none"))
+
+
 def _body(
     before: Price | None, after: Price, *, quota: dict[str, Any], downtime: Downtime, expected: int
 ) -> dict[str, Any]:

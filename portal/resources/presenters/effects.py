@@ -15,7 +15,7 @@ from portal.core.offerings import Nature, Verb
 from portal.core.restarts import Interruption
 from portal.core.templatetags.formats import about, hourly, money
 from portal.projects import quotas
-from portal.resources.actions.quotes import restart_of
+from portal.resources.actions.quotes import interruption_of, restart_of
 from portal.resources.models import Child, Quote, Resource
 from portal.resources.quotas import NEAR
 
@@ -58,7 +58,7 @@ INTERRUPTIONS = {
 def effects_of_quote(quote: Quote) -> tuple[Effect, ...]:
     """Say what a quoted change does to price and availability."""
     body = quote.body
-    drop = Interruption(body["interruption"]), body["downtime_seconds"]
+    drop = interruption_of(quote), body["downtime_seconds"]
     return (_price_effect(body), _downtime_effect(quote.resource, *drop), *_quota_effects(body))
 
 

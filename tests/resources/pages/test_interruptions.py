@@ -109,6 +109,17 @@ def test_what_stands_still_drops_nothing_and_a_stop_everything(
     assert quoted(actor, service, spec={}) == ("none", 0)
 
 
+@pytest.mark.parametrize("seconds, word", [(5, "restart"), (0, "none")])
+def test_a_quote_from_before_the_word_can_still_be_read(
+    make: Make, declared: Callable[[Restart], None], actor: Actor, seconds: int, word: str
+) -> None:
+    declared(Restart())
+    quote = actions.quote_change(actor, make("here"), {"plan": "standard-4"})
+    del quote.body["interruption"]
+    quote.body["downtime_seconds"] = seconds
+    assert quote_json(quote)["interruption"] == word
+
+
 def test_an_offering_that_declares_nothing_promises_nothing(
     make: Make, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

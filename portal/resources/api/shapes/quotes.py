@@ -5,6 +5,7 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from portal.core.api.shapes import Json, Moment, PriceJson, moment, public_id
+from portal.resources.actions.quotes import interruption_of
 from portal.resources.models import Quote
 
 
@@ -35,7 +36,7 @@ def quote_json(quote: Quote) -> QuoteJson:
         "after": quote.body["after"],
         "delta": quote.body["delta"],
         "quota": quote.body["quota"],
-        "interruption": quote.body["interruption"],
+        "interruption": interruption_of(quote).value,
         "downtime_seconds": quote.body["downtime_seconds"],
         "expected_seconds": quote.body["expected_seconds"],
         "expires_at": moment(quote.expires_at),
