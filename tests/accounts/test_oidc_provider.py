@@ -22,7 +22,7 @@ from pytest_django import Settings
 from portal.accounts.models import User
 from portal.accounts.providers import provider_apps
 from tests.accounts.ways import acts, code_of, enroll, is_in, with_password
-from tests.journeys.instance import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db]
 HERE = Path(__file__).parent / "oidc"

@@ -19,7 +19,8 @@ from portal.clusters.backends.local.supervisor.stock import Bounds
 from tests.bench.engines import ENGINES, Engine
 from tests.bench.sites import rounds
 from tests.journeys.engines import Login
-from tests.journeys.instance import Api, Instance, free_port
+from tests.journeys.instance import Api, Instance
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.full]
 ROUNDS = rounds(30)

@@ -18,7 +18,8 @@ from psycopg import sql
 
 from portal.bootstrap.paths import run_directory
 from portal.instance import commands
-from tests.journeys.instance import MANAGE, ROOT, Instance, eventually, free_port
+from tests.journeys.instance import MANAGE, ROOT, Instance, eventually
+from tests.ports import free_port
 
 
 @dataclass(slots=True)

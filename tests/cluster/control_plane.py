@@ -19,7 +19,8 @@ import yaml
 
 from tests.cluster import audit, binaries, flags
 from tests.cluster.certificates import Authority
-from tests.cluster.programs import Program, free_port
+from tests.cluster.programs import Program
+from tests.ports import free_port
 
 ADMIN = "admin"
 MASTERS = ("system:masters",)

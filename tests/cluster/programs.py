@@ -1,32 +1,15 @@
 """One program of a control plane as a process that dies with the one that started it, unless it is to last."""
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-# Below the ports that the kernel gives to outgoing connections: while a server is stopped nobody takes its port.
-PORTS = range(20000, 32000)
 SETPRIV = ("/usr/bin/setpriv", "--pdeathsig", "KILL", "--")
 # The kernel looks at the thread that started a process: one that ends early would take the process along.
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="control-plane")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
-    for port in random.sample(PORTS, 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
-    raise OSError("no free port for a control plane")
 
 
 class Program:

@@ -18,6 +18,7 @@ from portal.bootstrap.paths import run_directory
 from portal.instance import probe, proc
 from portal.instance.processes import recorded
 from portal.instance.sweep import sweep
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("broker", "database", "supervisor", "worker", "web", "beat", "watch", "guardian")
@@ -64,8 +65,7 @@ def end(portal: Portal) -> str:
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="module")

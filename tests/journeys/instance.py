@@ -3,9 +3,7 @@
 import contextlib
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,24 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 600  # a cold start fetches engines
-# Below those that the kernel gives to outgoing connections and beside those of services: nobody takes one meanwhile.
-PORTS = range(10_000, 20_000)
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
-    for port in random.sample(PORTS, 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
-    raise OSError("no free port for a test")
 
 
 def eventually(question: Callable[[], Any], *, within: float = 30.0, what: str = "") -> Any:

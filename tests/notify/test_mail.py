@@ -18,7 +18,7 @@ from portal.audit.models import AuditEvent
 from portal.core.errors import Problem
 from portal.notify import actions, outbox, sending, tasks
 from portal.notify.models import Mail
-from tests.journeys.instance import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
 SECRET = "https://portal.example/sign-in/canary-in-a-mail"

@@ -15,7 +15,6 @@ from tests.cluster.faults.proxy import Faults, Proxy, serving
 from tests.cluster.faults.site import Site
 from tests.cluster.faults.wire import Wire, at_once
 from tests.cluster.faults.workers import WORKERS, Done, work
-from tests.cluster.programs import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.django_db(transaction=True)]
 ORDERS = 12  # in each of the clusters
@@ -27,8 +26,10 @@ Tell = Callable[[str], None]
 
 @contextmanager
 def nobody() -> Iterator[int]:
-    """A port that refuses connections."""
-    yield free_port()
+    """A port that refuses connections: it is taken, and nobody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 @contextmanager

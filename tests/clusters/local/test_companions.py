@@ -4,8 +4,7 @@ import dataclasses
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from portal.clusters.backends.local import files, proc
 from portal.clusters.backends.local.layout import Home
 from portal.core.drivers import Command, Companion, File, Phase, Probe, Run, Unit
 from tests.chaos import processes
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.clusters.local.conftest import Supervised
@@ -63,11 +63,8 @@ def companion(name: str, **rest: Any) -> Companion:
 
 
 @pytest.fixture
-def ports() -> Iterator[dict[str, int]]:
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        found = dict(zip(("main", "front", "copy"), (one.getsockname()[1] for one in taken), strict=True))
-    return found
+def ports() -> dict[str, int]:
+    return {name: free_port() for name in ("main", "front", "copy")}
 
 
 @pytest.fixture

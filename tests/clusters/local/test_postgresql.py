@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from portal.clusters.backends.local.certificates import Authority
 from portal.clusters.backends.local.files import read_json
 from portal.clusters.backends.local.packages import ensure
 from portal.core.drivers import Command, File, GeneratedSecret, Limits, Phase, Probe, Run, Sampler, Unit
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.clusters.local.conftest import Supervised
@@ -77,9 +77,7 @@ def postgresql(release: str = "17.10", tools: str = "17.10", **rest: object) -> 
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def query(supervised: "Supervised", port: int, sql: str) -> str:

@@ -126,7 +126,7 @@ class KubernetesBackend:
         if not self._turn.is_watched:
             for entry in entries:
                 _look(place, entry)
-        return list(place.living.values())
+        return place.objects
 
     def _is_watched(self, kinds: set[str]) -> bool:
         if time.monotonic() - self._looked_at > LOOK:

@@ -44,6 +44,11 @@ class Workplace:
             self._living = {(one["apiVersion"], one["kind"], one["metadata"]["name"]): one for one in objects}
         return self._living
 
+    @property
+    def objects(self) -> list[Manifest]:
+        """The same in an order that does not depend on who was told what first."""
+        return [one for _key, one in sorted(self.living.items())]
+
     def note(self, kind: ObjectKind, told: Manifest) -> None:
         """Keep an object as the API server has just told it."""
         seen.note(self.cluster_id, self.handle, kind, told)

@@ -68,12 +68,11 @@ def _row(
 
 
 def kept(kind: ObjectKind, told: Manifest) -> Manifest:
-    """Return what is kept of an object: all but who manages which field, and of a Secret none of its values."""
-    dropped = ("data", "stringData") if kind.key == SECRET.key else ()
+    """Return what is kept of an object: all but who manages which field; of a Secret the metadata, as it is watched."""
     metadata = {key: value for key, value in told["metadata"].items() if key != "managedFields"}
     if annotations := metadata.get("annotations"):
         metadata["annotations"] = {key: value for key, value in annotations.items() if key != _LAST_APPLIED}
-    rest = {key: value for key, value in told.items() if key not in dropped}
+    rest = {} if kind.key == SECRET.key else told
     return {**rest, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
 
 
