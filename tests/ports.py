@@ -2,8 +2,9 @@
 
 import os
 import random
-import socket
 from collections.abc import Iterator
+
+from portal.clusters.backends.local.ports import bindable
 
 # Below those that the kernel gives to outgoing connections and beside those of services: nobody takes one before its
 # program has begun, or while that is stopped.
@@ -23,14 +24,4 @@ _next = _shuffled()
 
 def free_port() -> int:
     """Return a port that nobody listens on at the moment, and that this process has not given before."""
-    return next(port for port in _next if _is_free(port))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    return next(port for port in _next if bindable(port))
